@@ -1,0 +1,72 @@
+"""What each number is: its unit, which way is better, and whether it is exact.
+
+One table, so that nothing downstream asks "is this memory?".  Names follow ``kind/phase[/sibling]``.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Literal
+
+from bench.errors import BenchError
+
+Better = Literal["lower", "higher", ""]
+
+PHASES = ("forward", "backward", "inference")
+TIME_SIBLINGS = ("hot", "enqueue", "wall", "adjusted")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """A named quantity in SI base units; ``exact`` metrics are compared without statistics."""
+
+    name: str
+    unit: str
+    better: Better
+    exact: bool
+
+
+# prefix -> (unit, better, exact).  The longest matching prefix wins.
+_KINDS: dict[str, tuple[str, Better, bool]] = {
+    "time": ("s", "lower", False),
+    "first_call": ("s", "lower", False),
+    "memory/parameters": ("B", "lower", True),
+    "memory/peak": ("B", "lower", True),
+    "memory/reserved": ("B", "lower", True),
+    "memory/nvml": ("B", "lower", False),
+    "memory/rss": ("B", "lower", False),
+    "work/macs(thop)": ("MAC", "", True),
+    "work/flops(torch)": ("FLOP", "", True),
+    "work/flops(formula)": ("FLOP", "", True),
+    "rate/flops": ("FLOP/s", "higher", False),
+    "rate/bytes": ("B/s", "higher", False),
+    "bits": ("sha256", "", True),
+    "output": ("", "", True),
+    "gradient": ("", "", True),
+}
+
+
+def kind(name: str) -> str:
+    """The kind a metric name begins with (``time/forward`` -> ``time``), or a BenchError that suggests one."""
+    found = [k for k in _KINDS if name == k or name.startswith(k + "/")]
+    if not found:
+        near = difflib.get_close_matches(name, _KINDS, n=1, cutoff=0.5)
+        hint = f"; did you mean {near[0]!r}?" if near else f"; the kinds are {', '.join(sorted(_KINDS))}"
+        raise BenchError(f"unknown metric {name!r}{hint}")
+    return max(found, key=len)
+
+
+def metric(name: str) -> Metric:
+    """Look a metric up by its full name."""
+    unit, better, exact = _KINDS[kind(name)]
+    return Metric(name=name, unit=unit, better=better, exact=exact)
+
+
+def covers(claimed: str, name: str) -> bool:
+    """Whether a claim on ``claimed`` speaks of metric ``name``: itself, or a phase of it; siblings must be named.
+
+    >>> covers("time", "time/forward"), covers("time", "time/forward/hot"), covers("time/forward", "time/backward")
+    (True, False, False)
+    """
+    return name == claimed or (kind(name) == claimed and name.count("/") == claimed.count("/") + 1)
