@@ -213,3 +213,43 @@ class Verdict:
     low: float | None = None
     high: float | None = None
     processes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration:
+    """What a suite file declared, as far as reports need it: kept in the manifest, so they render without the file."""
+
+    suite: str
+    benchmark: str
+    question: str
+    explanation: str
+    variants: tuple[str, ...]
+    phases: tuple[str, ...]
+    claims: tuple[Claim, ...]
+    source: str
+    version: str
+    skip_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What a run set out to measure, and how it ended: ``finished`` is empty while it runs or after it was killed.
+
+    ``precision`` is the half-width asked for, as a fraction; ``budget`` in seconds; ``stops``: group -> why it
+    stopped; ``ceilings``: measured roofs (``bytes`` in B/s, ``flops`` in FLOP/s) of the device.
+    """
+
+    run: str
+    command: tuple[str, ...]
+    device: str
+    tier: str
+    seed: int
+    precision: float
+    budget: float
+    started: str
+    declarations: tuple[Declaration, ...]
+    cases: tuple[Case, ...]
+    finished: str = ""
+    stops: Mapping[str, StopReason] = field(default_factory=dict)
+    ceilings: Mapping[str, float] = field(default_factory=dict)
+    schema: int = SCHEMA

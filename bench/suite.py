@@ -339,15 +339,10 @@ def _check_claim(name: str, claim: Claim, variants: Mapping[str, Any], axes: Map
             )
     if len(variants) < 2:
         raise SuiteError(f"{name}: {claim.text} needs a second variant to be compared with {baseline!r}")
-    known = {
-        axis
-        for declared in axes.values()
-        if not isinstance(declared, str)
-        for point, _ in _marked_points(declared)
-        for axis, _ in point
-    }
+    points = [
+        point for declared in axes.values() if not isinstance(declared, str) for point, _ in _marked_points(declared)
+    ]
+    known = sorted({axis for point in points for axis, _ in point})
     for axis, _ in claim.at:
         if axis not in known:
-            raise SuiteError(
-                f"{name}: {claim.text} is limited to the unknown axis {axis!r}; the axes are {sorted(known)}"
-            )
+            raise SuiteError(f"{name}: {claim.text} is limited to the unknown axis {axis!r}; the axes are {known}")
