@@ -14,7 +14,7 @@ Block = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One timed block, in seconds per call; ``siblings`` are other times of the same block (CUDA: hot, enqueue, wall)."""
+    """One timed block, in seconds per call; ``siblings``: other times of the block (CUDA: hot, enqueue, wall)."""
 
     seconds: float
     flags: tuple[Flag, ...] = ()

@@ -1,0 +1,1 @@
+"""Pure: values in, files out (pandas, matplotlib, rich, jinja2)."""
