@@ -1,0 +1,177 @@
+"""The CPU as a device: wall time, caches as the loop leaves them, and flags from the kernel's counters."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import psutil
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from bench.measure.device import Block, Sample
+from bench.model import Flag, Value
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
+# A minor fault with zeroing cost 1.6 us here (752 faults made a 2.7 ms conv 1.2 ms slower, METHOD.md section 2);
+# events that explain less than 1 % of a sample leave it valid.
+FAULT_SECONDS, MATERIAL = 1.6e-6, 0.01
+# Sizes of the reference blocks, about 0.1-0.3 ms each: hash of 128 KiB, copy of 4 MiB, 3,000 interpreter rounds.
+_HASHED = bytes(range(256)) * 512
+_COPY_BYTES, _PYTHON_ROUNDS = 1 << 22, 3000
+
+
+class Cpu:
+    """``bench.measure.device.Device`` for the processor this process may run on."""
+
+    kind = "cpu"
+    torch_name = "cpu"
+
+    def __init__(self) -> None:
+        self._switches = _open("/proc/thread-self/schedstat")
+        self._stat = _open("/proc/stat")
+        self._copied = (
+            memoryview(bytearray(os.urandom(1 << 16)) * (_COPY_BYTES >> 16)),
+            memoryview(bytearray(_COPY_BYTES)),
+        )
+
+    def sample(self, block: Block, loops: int) -> Sample:
+        """Wall time of a block; flagged by what the kernel counted meanwhile."""
+        switches, faults, waited, stolen = self._counters()
+        start = time.perf_counter_ns()
+        block(loops)
+        elapsed = (time.perf_counter_ns() - start) * 1e-9
+        after = self._counters()
+        flags: list[Flag] = []
+        if after[0] > switches and (after[2] - waited) * 1e-9 > MATERIAL * elapsed:
+            flags.append("preempted")
+        if (after[1] - faults) * FAULT_SECONDS > MATERIAL * elapsed:
+            flags.append("page_faults")
+        if after[3] > stolen:
+            flags.append("stolen")
+        return Sample(seconds=elapsed / loops, flags=tuple(flags))
+
+    def _counters(self) -> tuple[int, int, int, int]:
+        """Involuntary switches, page faults, nanoseconds waited for a core (this thread), ticks stolen by the host."""
+        usage = resource.getrusage(resource.RUSAGE_SELF) if resource else None
+        switches, faults = (usage.ru_nivcsw, usage.ru_minflt + usage.ru_majflt) if usage else (0, 0)
+        # Where the kernel does not say how long a thread waited, every switch counts as material.
+        waited = int(os.pread(self._switches, 64, 0).split()[1]) if self._switches else switches * 10**9
+        stolen = int(os.pread(self._stat, 128, 0).split(maxsplit=9)[8]) if self._stat else 0
+        return switches, faults, waited, stolen
+
+    def once(self, block: Block) -> float:
+        start = time.perf_counter_ns()
+        block(1)
+        return (time.perf_counter_ns() - start) * 1e-9
+
+    def metronomes(self) -> Mapping[str, float]:
+        """A compute block, a memory block and an interpreter block, none of which depends on torch."""
+        source, target = self._copied
+        t0 = time.perf_counter_ns()
+        hashlib.sha256(_HASHED).digest()
+        t1 = time.perf_counter_ns()
+        target[:] = source
+        t2 = time.perf_counter_ns()
+        total = 0
+        for i in range(_PYTHON_ROUNDS):
+            total += i * i
+        t3 = time.perf_counter_ns()
+        return {"hash": (t1 - t0) * 1e-9, "copy": (t2 - t1) * 1e-9, "python": (t3 - t2) * 1e-9}
+
+    def peak(self, call: Callable[[], object]) -> Mapping[str, float]:
+        """Peak of torch's own allocations from the profiler's memory events, and the rise of resident memory.
+
+        ``rss`` means something only for the first call in a fresh process: the steady allocator gives nothing back.
+        """
+        before = _resident()
+        _reset_high_water()
+        call()
+        high = _high_water()
+        found = {"peak": float(_peak_of_allocations(call))}
+        return found if before is None or high is None else {**found, "rss": float(max(0, high - before))}
+
+    def free_bytes(self) -> int:
+        return int(min(psutil.virtual_memory().available, _cgroup_free()))
+
+    def ceilings(self) -> Mapping[str, float]:
+        """Copy of 64 MiB (read + written bytes per second) and an fp32 matmul of 1024 (best of five, after one)."""
+        source, target = torch.rand(1 << 24), torch.empty(1 << 24)
+        a, b = torch.rand(1024, 1024), torch.rand(1024, 1024)
+        copied = self._best(lambda: target.copy_(source))
+        multiplied = self._best(lambda: a @ b)
+        return {"bytes": 2 * source.nbytes / copied, "flops": 2 * 1024**3 / multiplied}
+
+    def _best(self, call: Callable[[], object]) -> float:
+        call()
+        return min(self.once(lambda _: call() and None) for _ in range(5))
+
+    def facts(self) -> Mapping[str, Value]:
+        return {"threads": torch.get_num_threads(), "interop_threads": torch.get_num_interop_threads()}
+
+
+def _open(path: str) -> int:
+    """A file descriptor to read again and again, or 0 where the system has no such file."""
+    try:
+        return os.open(path, os.O_RDONLY)
+    except OSError:
+        return 0
+
+
+def _peak_of_allocations(call: Callable[[], object]) -> int:
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
+        kept = call()
+    del kept
+    results = profiled.profiler.kineto_results if profiled.profiler else None
+    events = [e for e in (results.events() if results else ()) if e.name() == "[memory]"]
+    held = peak = 0
+    for event in sorted(events, key=lambda e: e.start_ns()):
+        held += event.nbytes()
+        peak = max(peak, held)
+    return peak
+
+
+def _status_bytes(field: str) -> int | None:
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(field)), None)
+
+
+def _resident() -> int | None:
+    return _status_bytes("VmRSS:")
+
+
+def _high_water() -> int | None:
+    return _status_bytes("VmHWM:")
+
+
+def _reset_high_water() -> None:
+    """Linux: writing 5 to clear_refs sets VmHWM back to VmRSS (proc(5))."""
+    if sys.platform == "linux":
+        try:
+            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+        except OSError:
+            return
+
+
+def _cgroup_free() -> float:
+    """What the container's limit leaves, or infinity without one (cgroup v2, then v1)."""
+    for limit, used in (
+        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+        ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    ):
+        try:
+            return int(Path(limit).read_text(encoding="ascii")) - int(Path(used).read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            continue
+    return float("inf")

@@ -1,0 +1,49 @@
+"""How many calls make a sample and how many samples a process: numbers in, numbers out, plus warming up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.measure.device import Block, Device
+
+# Long against timer resolution (~50 ns) and scheduling hiccups, short against machine drift; METHOD.md section 3.
+SAMPLE_SECONDS = 0.002
+# One process of a group: enough rounds for a median, few enough that many processes fit a budget.
+PROCESS_SECONDS = 0.08
+ROUNDS = (5, 24)
+# Warming up ends when calls stop getting faster, at the latest after this.
+SETTLE_SECONDS, SETTLE_CALLS = 0.06, 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarmUp:
+    """First call and calls until steady of one phase; ``seconds`` is the steady time of one call."""
+
+    first_call: float
+    settle: int
+    seconds: float
+
+
+def warm_up(device: Device, block: Block) -> WarmUp:
+    """Call until two calls in a row are within 10 % of the fastest so far (after the first, which pays for plans)."""
+    first = device.once(block)
+    fastest, spent, calm, calls = float("inf"), 0.0, 0, 1
+    while calm < 2 and calls < SETTLE_CALLS and spent < SETTLE_SECONDS:
+        seconds = device.once(block)
+        calls, spent = calls + 1, spent + seconds
+        calm = calm + 1 if seconds <= 1.1 * fastest else 0
+        fastest = min(fastest, seconds)
+    return WarmUp(first_call=first, settle=calls, seconds=min(fastest, first))
+
+
+def choose_loops(seconds: Sequence[float], target_seconds: float = SAMPLE_SECONDS) -> int:
+    """Calls per sample for a whole group: its fastest variant fills a block."""
+    return max(1, round(target_seconds / max(min(seconds), 1e-9)))
+
+
+def choose_rounds(round_seconds: float, variants: int) -> int:
+    """Rounds per process: a multiple of the variants where that fits, so that each stands in each place equally."""
+    least, most = ROUNDS
+    wanted = min(max(int(PROCESS_SECONDS / max(round_seconds, 1e-9)), least), most)
+    return -(-wanted // variants) * variants if variants <= most else wanted

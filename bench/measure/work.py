@@ -1,0 +1,55 @@
+"""How much work a call does: multiply-adds by thop, FLOPs by torch's counter, and the author's formula."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from bench.measure.subject import cotangents, differentiated, leaves, require_gradients
+from bench.suite import Subject
+
+
+def measure(subject: Subject, phases: Sequence[str], seed: int) -> dict[str, float]:
+    """Metric name -> count.  ``subject`` is a throw-away build: thop leaves buffers in the module."""
+    values = _declared("work/flops(formula)", subject.flops) | _declared("bytes_moved", subject.bytes_moved)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        subject.call(*subject.inputs)
+    values["work/flops(torch)"] = float(counter.get_total_flops())
+    if "backward" in phases and subject.backward is None:
+        values["work/flops(torch)/backward"] = _backward_flops(subject, seed)
+    if isinstance(subject.call, nn.Module):
+        macs = _thop_macs(subject)
+        if macs is not None:
+            values["work/macs(thop)"] = macs
+    return values
+
+
+def _declared(name: str, amount: int | Mapping[str, int] | None) -> dict[str, float]:
+    if amount is None:
+        return {}
+    if isinstance(amount, Mapping):
+        return {name if phase == "forward" else f"{name}/{phase}": float(n) for phase, n in amount.items()}
+    return {name: float(amount)}
+
+
+def _backward_flops(subject: Subject, seed: int) -> float:
+    require_gradients(subject)
+    outputs = differentiated(subject)
+    drawn = cotangents(outputs, seed)
+    with FlopCounterMode(display=False) as counter:
+        torch.autograd.grad(outputs, list(leaves(subject).values()), drawn, allow_unused=True)
+    return float(counter.get_total_flops())
+
+
+def _thop_macs(subject: Subject) -> float | None:
+    """Multiply-adds of the modules thop knows (2022: it counts no functional calls); None without thop."""
+    try:
+        from thop import profile
+    except ImportError:
+        return None
+    with torch.no_grad():
+        macs, _ = profile(subject.call, inputs=subject.inputs, verbose=False)
+    return float(macs)

@@ -1,0 +1,184 @@
+"""A report folder on disk: ``records.jsonl`` is the truth, appended and flushed as it is measured.
+
+A crash loses at most the line being written; a reader skips that line and says so.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import tempfile
+import types
+import typing
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from bench.errors import BenchError
+from bench.model import SCHEMA, Environment, Manifest, Record
+
+RECORDS, MANIFEST, ENVIRONMENT = "records.jsonl", "manifest.json", "environment.json"
+
+
+def to_json(value: Any) -> Any:
+    """Plain data of a model value; numbers that JSON lacks become the strings ``nan``, ``inf``, ``-inf``."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(k): to_json(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_json(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
+
+
+def from_json(kind: Any, data: Any) -> Any:
+    """The inverse of ``to_json`` for a model type; fields a later schema added are ignored, missing ones default."""
+    if dataclasses.is_dataclass(kind):
+        hints = _hints(kind)
+        return typing.cast(Any, kind)(**{k: from_json(hints[k], v) for k, v in data.items() if k in hints})
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is tuple and arguments[-1] is Ellipsis:
+        return tuple(from_json(arguments[0], item) for item in data)
+    if origin is tuple:
+        return tuple(from_json(k, item) for k, item in zip(arguments, data, strict=True))
+    if origin is not None and _is_subclass(origin, Mapping):
+        return {k: from_json(arguments[1], v) for k, v in data.items()}
+    if isinstance(data, str) and data in ("nan", "inf", "-inf") and _allows_float(kind):
+        return float(data)
+    return data
+
+
+def _is_subclass(kind: Any, base: type) -> bool:
+    """``issubclass`` for what may be no class at all (``Literal``, ``Union``)."""
+    return isinstance(kind, type) and issubclass(kind, base)
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
+def _allows_float(kind: Any) -> bool:
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        return float in typing.get_args(kind) and str not in typing.get_args(kind)
+    return kind is float
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a whole file or nothing: a temporary neighbour, flushed, then renamed.  Raises BenchError."""
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise cannot_write(path, error) from None
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def cannot_write(path: Path, error: OSError) -> BenchError:
+    """One line for a full disk, a folder that is not writable and their like."""
+    return BenchError(f"cannot write {path}: {error.strerror or error}; free some space or name another --output")
+
+
+class Store:
+    """The folder of one run.  ``append`` flushes each record, so that kill -9 loses at most the one being written."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _end_with_newline(folder / RECORDS)
+            self._file = open(folder / RECORDS, "a", encoding="utf-8")  # noqa: SIM115  closed by close()
+        except OSError as error:
+            raise cannot_write(folder, error) from None
+
+    def append(self, record: Record) -> None:
+        """Keep one record.  Raises BenchError when the disk does not take it."""
+        try:
+            self._file.write(json.dumps(to_json(record), separators=(",", ":")) + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise cannot_write(self.folder / RECORDS, error) from None
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        write_atomically(self.folder / MANIFEST, json.dumps(to_json(manifest), indent=1) + "\n")
+
+    def write_environments(self, environments: Mapping[str, Environment]) -> None:
+        text = json.dumps({"schema": SCHEMA, "environments": to_json(environments)}, indent=1)
+        write_atomically(self.folder / ENVIRONMENT, text + "\n")
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _end_with_newline(path: Path) -> None:
+    """Close a line that a crash left open, so that the next record does not grow onto it."""
+    if path.exists() and path.stat().st_size:
+        with open(path, "rb+") as file:
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":
+                file.write(b"\n")
+
+
+def read_records(folder: Path) -> tuple[tuple[Record, ...], int]:
+    """All whole records of a folder, and how many lines could not be read."""
+    path = folder / RECORDS
+    if not path.is_file():
+        raise BenchError(f"{folder} holds no {RECORDS}: name the folder of a report")
+    records, broken = [], 0
+    with open(path, encoding="utf-8", errors="replace") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                data = json.loads(line)
+                schema = int(data["schema"])
+            except (ValueError, KeyError, TypeError):
+                broken += bool(line.strip())
+                continue
+            if schema > SCHEMA:
+                raise BenchError(f"{path}:{number}: schema {schema} is newer than this bench ({SCHEMA}): upgrade it")
+            records.append(from_json(Record, data))
+    return tuple(records), broken
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """What the run of a folder set out to measure."""
+    data = _read_json(folder / MANIFEST)
+    try:
+        return typing.cast(Manifest, from_json(Manifest, data))
+    except (TypeError, ValueError, KeyError) as error:
+        raise BenchError(f"{folder / MANIFEST}: not a manifest of bench ({error})") from None
+
+
+def read_environments(folder: Path) -> dict[str, Environment]:
+    """Environment key -> environment; empty when the run ended before its first process."""
+    path = folder / ENVIRONMENT
+    if not path.exists():
+        return {}
+    return {k: from_json(Environment, v) for k, v in _read_json(path).get("environments", {}).items()}
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BenchError(f"cannot read {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise BenchError(f"{path}: not JSON ({error})") from None
