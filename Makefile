@@ -26,6 +26,7 @@ lint: $(TESTING)
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
+	@echo "bench/: $$(find bench -name '*.py' -exec cat {} + | wc -l) lines"
 
 gpu-check: $(TESTING)
 	PYTHON=$(BIN)/python bash scripts/gpu_check.sh
