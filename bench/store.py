@@ -39,7 +39,7 @@ def to_json(value: Any) -> Any:
 def from_json(kind: Any, data: Any) -> Any:
     """The inverse of ``to_json`` for a model type; fields a later schema added are ignored, missing ones default."""
     if dataclasses.is_dataclass(kind):
-        hints = _hints(kind)
+        hints = _hints(typing.cast(type, kind))
         return typing.cast(Any, kind)(**{k: from_json(hints[k], v) for k, v in data.items() if k in hints})
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is tuple and arguments[-1] is Ellipsis:
@@ -59,7 +59,7 @@ def _is_subclass(kind: Any, base: type) -> bool:
 
 
 @cache
-def _hints(kind: Any) -> dict[str, Any]:
+def _hints(kind: type) -> dict[str, Any]:
     return typing.get_type_hints(kind)
 
 

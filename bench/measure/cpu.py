@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import psutil
 import torch
 from torch.profiler import ProfilerActivity, profile
 
@@ -100,7 +99,7 @@ class Cpu:
         return found if before is None or high is None else {**found, "rss": float(max(0, high - before))}
 
     def free_bytes(self) -> int:
-        return int(min(psutil.virtual_memory().available, _cgroup_free()))
+        return int(min(_available(), _cgroup_free()))
 
     def ceilings(self) -> Mapping[str, float]:
         """Copy of 64 MiB (read + written bytes per second) and an fp32 matmul of 1024 (best of five, after one)."""
@@ -111,8 +110,12 @@ class Cpu:
         return {"bytes": 2 * source.nbytes / copied, "flops": 2 * 1024**3 / multiplied}
 
     def _best(self, call: Callable[[], object]) -> float:
-        call()
-        return min(self.once(lambda _: call() and None) for _ in range(5))
+        def block(loops: int) -> None:
+            for _ in range(loops):
+                call()
+
+        self.once(block)
+        return min(self.once(block) for _ in range(5))
 
     def facts(self) -> Mapping[str, Value]:
         return {"threads": torch.get_num_threads(), "interop_threads": torch.get_num_interop_threads()}
@@ -164,14 +167,26 @@ def _reset_high_water() -> None:
             return
 
 
+def _available() -> float:
+    """What the kernel could hand out without swapping; psutil where there is no /proc (a worker needs only torch)."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except OSError:
+        import psutil
+
+        return float(psutil.virtual_memory().available)
+
+
 def _cgroup_free() -> float:
     """What the container's limit leaves, or infinity without one (cgroup v2, then v1)."""
-    for limit, used in (
-        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-        ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
-    ):
-        try:
-            return int(Path(limit).read_text(encoding="ascii")) - int(Path(used).read_text(encoding="ascii"))
-        except (OSError, ValueError):
-            continue
-    return float("inf")
+    v2 = _difference("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current")
+    v1 = "/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"
+    return min(v2, _difference(*v1))
+
+
+def _difference(limit: str, used: str) -> float:
+    try:
+        return int(Path(limit).read_text(encoding="ascii")) - int(Path(used).read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return float("inf")

@@ -1,0 +1,149 @@
+"""How far a variant's results are from its baseline's: by bits, and by distance from a float64 reference."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy
+import torch
+from torch import nn
+
+from bench.measure.subject import cotangents, leaves, require_gradients, seed_everything, tensors_in
+from bench.model import Check
+from bench.suite import Subject
+
+# torch.testing.assert_close's relative tolerances by dtype, times 10: errors here are relative to the largest
+# element of the reference, and a sum of some thousand products grows past one rounding.
+TOLERANCE = {
+    torch.float64: 1e-6,
+    torch.float32: 1.3e-5,
+    torch.float16: 1e-2,
+    torch.bfloat16: 1.6e-1,
+}
+
+Named = dict[str, torch.Tensor]
+
+
+@contextlib.contextmanager
+def untouched(subject: Subject) -> Iterator[None]:
+    """Put a subject's state (parameters, buffers) and every generator back afterwards."""
+    state = copy.deepcopy(subject.call.state_dict()) if isinstance(subject.call, nn.Module) else None
+    generators = random.getstate(), numpy.random.get_state(), torch.get_rng_state()
+    try:
+        yield
+    finally:
+        if state is not None and isinstance(subject.call, nn.Module):
+            subject.call.load_state_dict(state)
+        random.setstate(generators[0])
+        numpy.random.set_state(generators[1])
+        torch.set_rng_state(generators[2])
+
+
+def outputs(subject: Subject, seed: int) -> Named:
+    """``output/0``, … of one call that is seeded and leaves no trace."""
+    with untouched(subject), torch.no_grad():
+        seed_everything(seed)
+        return {f"output/{i}": t.detach().clone() for i, t in enumerate(tensors_in(subject.call(*subject.inputs)))}
+
+
+def gradients(subject: Subject, seed: int) -> Named:
+    """Gradients of inputs and parameters by name, for the fixed random cotangent; empty if nothing has one."""
+    require_gradients(subject)
+    with untouched(subject):
+        seed_everything(seed)
+        made = [t for t in tensors_in(subject.call(*subject.inputs)) if t.requires_grad]
+        wanted = leaves(subject)
+        if not made or not wanted:
+            return {}
+        found = torch.autograd.grad(made, list(wanted.values()), cotangents(made, seed), allow_unused=True)
+    return {name: g.detach() for name, g in zip(wanted, found, strict=True) if g is not None}
+
+
+def checks(baseline: Subject, variant: Subject, *, backward: bool, seed: int) -> tuple[Check, ...]:
+    """``output`` and, with ``backward``, ``gradient`` of a variant against the baseline."""
+    found = [_compare("output", baseline, variant, seed, outputs)]
+    if backward and baseline.backward is None and variant.backward is None:
+        found.append(_compare("gradient", baseline, variant, seed, gradients))
+    return tuple(found)
+
+
+def _compare(
+    what: str, baseline: Subject, variant: Subject, seed: int, results: Callable[[Subject, int], Named]
+) -> Check:
+    ours, theirs = results(baseline, seed), results(variant, seed)
+    common = [name for name in ours if name in theirs]
+    wrong = next((n for n in common if ours[n].shape != theirs[n].shape), None)
+    if not common or wrong:
+        shapes = f": {wrong} is {tuple(theirs[wrong].shape)}, not {tuple(ours[wrong].shape)}" if wrong else ""
+        return Check(what=what, level="numeric", verdict="different", reason=f"nothing to compare{shapes}")
+    if all(same_bits(ours[n], theirs[n]) for n in common):
+        return Check(what=what, level="numeric", verdict="identical", error=0.0)
+    reference, reason = _reference(baseline, seed, results)
+    reference = reference or ours
+    allowed = _tolerance(variant, theirs.values())
+    error = max(relative_error(theirs[n], reference[n]) for n in common if n in reference)
+    return Check(
+        what=what,
+        level="numeric",
+        verdict="close" if error <= allowed else "different",
+        reason=reason,
+        error=error,
+        baseline_error=max(relative_error(ours[n], reference[n]) for n in common if n in reference),
+        tolerance=allowed,
+        relative=max(relative_error(theirs[n], ours[n]) for n in common),
+    )
+
+
+def _reference(subject: Subject, seed: int, results: Callable[[Subject, int], Named]) -> tuple[Named | None, str]:
+    """The baseline's results in float64, or None and why there are none."""
+    try:
+        return results(in_double(subject), seed), ""
+    except (RuntimeError, TypeError, ValueError) as error:
+        return None, f"no float64 reference ({str(error).splitlines()[0][:80]}): compared with the baseline itself"
+
+
+def in_double(subject: Subject) -> Subject:
+    """A copy with float64 inputs and, for a module, float64 weights."""
+    call = copy.deepcopy(subject.call).double() if isinstance(subject.call, nn.Module) else subject.call
+    return Subject(call, *(_double(x) for x in subject.inputs), backward=subject.backward)
+
+
+def _double(value: Any) -> Any:
+    if isinstance(value, torch.Tensor) and value.is_floating_point():
+        return value.detach().double().requires_grad_(value.requires_grad)
+    return value
+
+
+def _tolerance(subject: Subject, tensors: Any) -> float:
+    if subject.tolerance is not None:
+        return subject.tolerance
+    return max((TOLERANCE.get(t.dtype, 0.0) for t in tensors), default=0.0)
+
+
+def relative_error(value: torch.Tensor, reference: torch.Tensor) -> float:
+    """Largest absolute difference over the largest magnitude of the reference; infinite where only one is finite."""
+    a, b = value.detach().cpu().double(), reference.detach().cpu().double()
+    if not a.numel():
+        return 0.0
+    unequal = ~((a == b) | (a.isnan() & b.isnan()))
+    if not bool(unequal.any()):
+        return 0.0
+    distance = float((a - b)[unequal].abs().max())
+    scale = float(b[b.isfinite()].abs().max()) if bool(b.isfinite().any()) else 0.0
+    return distance / scale if scale and distance == distance else float("inf")
+
+
+def same_bits(a: torch.Tensor, b: torch.Tensor) -> bool:
+    """Equal dtype, shape and bytes in logical order: strides do not matter, -0.0 and NaN payloads do."""
+    if a.dtype != b.dtype or a.shape != b.shape:
+        return False
+    return bool(torch.equal(_bytes(a), _bytes(b)))
+
+
+def _bytes(tensor: torch.Tensor) -> torch.Tensor:
+    flat = tensor.detach().cpu().contiguous().reshape(-1)
+    return flat.view(torch.uint8) if flat.numel() else flat

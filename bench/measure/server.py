@@ -1,0 +1,88 @@
+"""A fork server: one process that has imported torch, so that a fresh worker costs milliseconds instead of seconds.
+
+It imports, and does nothing else: no op, no thread pool, no CUDA context before the fork.  The runner passes one end
+of a socket pair; the server forks; the child answers on it.  Where there is no fork (Windows) or forking after
+importing is unsafe (macOS), ``main`` is started once per worker instead and answers on its standard streams.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from typing import BinaryIO
+
+READY, FORK, WAIT = b"ready\n", b"f", b"w"
+
+
+def serve_forks(control: socket.socket) -> None:
+    """Fork a worker for each descriptor that arrives on ``control``; tell how a worker ended when asked."""
+    import numpy  # noqa: F401
+    import torch  # noqa: F401
+
+    import bench.measure.cpu
+    import bench.measure.worker  # noqa: F401
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the runner's to handle
+    control.sendall(READY)
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(control, 64, 1)
+        if not message:
+            return
+        if message.startswith(FORK):
+            pid = os.fork()
+            if not pid:
+                control.close()
+                _work_on(descriptors[0])
+            os.close(descriptors[0])
+            control.sendall(b"%d\n" % pid)
+        else:
+            _, status = os.waitpid(int(message[1:]), 0)
+            control.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
+
+
+def _work_on(descriptor: int) -> None:
+    """The life of a forked worker."""
+    from bench.measure.worker import serve
+
+    with socket.socket(fileno=descriptor) as connection, connection.makefile("rwb") as stream:
+        try:
+            serve(_plain(stream), _plain(stream))
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+            os._exit(1)
+    # Not sys.exit: the server's own clean-up must not run here.
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _plain(stream: object) -> BinaryIO:
+    return stream  # type: ignore[return-value]
+
+
+def serve_streams() -> None:
+    """The life of a spawned worker: requests on standard input, replies on standard output.
+
+    What the suite prints goes to standard error, so that it cannot spoil the replies.
+    """
+    from bench.measure.worker import serve
+
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    serve(sys.stdin.buffer, replies)
+
+
+def main() -> None:
+    """``python -m bench.measure.server [DESCRIPTOR]``: a fork server on that socket, or one spawned worker."""
+    if len(sys.argv) > 1:
+        with socket.socket(fileno=int(sys.argv[1])) as control:
+            serve_forks(control)
+    else:
+        serve_streams()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""Process-wide switches, in the words of ``Settings``.  A process that applied some is used for nothing else."""
+
+from __future__ import annotations
+
+import torch
+
+from bench.suite import Settings
+
+
+def apply(settings: Settings) -> None:
+    """Set what is not None; ``environment`` was set before this process imported torch."""
+    cudnn, deterministic = torch.backends.cudnn, settings.deterministic_algorithms
+    if settings.cudnn_benchmark is not None:
+        cudnn.benchmark = settings.cudnn_benchmark
+    if settings.cudnn_deterministic is not None:
+        cudnn.deterministic = settings.cudnn_deterministic
+    if settings.cudnn_allow_tf32 is not None:
+        cudnn.allow_tf32 = settings.cudnn_allow_tf32
+    if deterministic is not None:
+        torch.use_deterministic_algorithms(deterministic)
+    if settings.fill_uninitialized_memory is not None:
+        torch.utils.deterministic.fill_uninitialized_memory = settings.fill_uninitialized_memory  # type: ignore[attr-defined]
+    if settings.matmul_precision is not None:
+        torch.set_float32_matmul_precision(settings.matmul_precision)
+    if settings.mkldnn is not None:
+        torch.backends.mkldnn.set_flags(settings.mkldnn)  # type: ignore[no-untyped-call]
+    if settings.threads is not None:
+        torch.set_num_threads(settings.threads)

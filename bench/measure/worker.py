@@ -1,0 +1,203 @@
+"""Inside a worker: builds subjects and answers "sample variant v".
+
+One process measures one group or, where a process is expensive (CUDA), several in turn.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import gc
+import traceback
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import torch
+
+from bench.discover import load_benchmark
+from bench.errors import BenchError
+from bench.measure import memory, numerics, timing, work
+from bench.measure.device import Block, Device, Sample
+from bench.measure.environment import collect
+from bench.measure.messages import (
+    Describe,
+    Facts,
+    Failure,
+    Measure,
+    Open,
+    Reply,
+    Request,
+    Take,
+    Taken,
+    Warm,
+    receive_request,
+    send,
+)
+from bench.measure.settings import apply
+from bench.measure.subject import blocks, build, share
+from bench.model import Check
+from bench.suite import Benchmark, Subject
+
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+# After these CUDA answers every later call of the process fails too (CUDA runtime API, "sticky" errors).
+_BROKEN_CONTEXT = ("device-side assert", "illegal memory access", "unspecified launch failure", "misaligned address")
+
+
+def make_device(torch_name: str) -> Device:
+    """The device of a name such as ``cpu`` or ``cuda:0``."""
+    if torch_name == "cpu":
+        from bench.measure.cpu import Cpu
+
+        return Cpu()
+    from bench.measure.cuda import Cuda
+
+    return Cuda(torch_name)
+
+
+class Worker:
+    """The state of a worker: its device and the subjects of the group that is open."""
+
+    def __init__(self, device: Device | None = None) -> None:
+        self._device = device
+        self._blocks: dict[str, dict[str, Block]] = {}
+        self._baseline: Subject | None = None
+
+    def answer(self, request: Request) -> Reply:
+        """Do what is asked; what goes wrong in a subject is a Reply with its Failure, never an exception."""
+        try:
+            with _collected_warnings() as told:
+                reply = self._do(request)
+            return _with_warnings(reply, told)
+        except Exception as error:
+            return Reply(failure=failure_of(error))
+
+    def _do(self, request: Request) -> Reply:
+        if isinstance(request, Measure):
+            return self._measure(request)
+        if isinstance(request, Warm):
+            block = self._blocks[request.variant][request.phase]
+            return Reply(variant=request.variant, warm_up=timing.warm_up(self.device, block))
+        if isinstance(request, Open):
+            return self._open(request)
+        if isinstance(request, Facts):
+            return self._facts(request.case)
+        if isinstance(request, Take):
+            self._device = self._device or make_device(request.torch_name)
+            return Reply()
+        if isinstance(request, Describe):
+            ceilings = self.device.ceilings() if request.ceilings else {}
+            return Reply(environment=collect(self.device.torch_name), ceilings=ceilings)
+        return self._close()
+
+    @property
+    def device(self) -> Device:
+        if self._device is None:
+            raise BenchError("a worker takes a device before anything else")
+        return self._device
+
+    def _open(self, request: Open) -> Reply:
+        benchmark = self._prepare(request)
+        subject = self._build_fairly(benchmark, request)
+        self._blocks[request.variant] = blocks(subject, benchmark.phases, request.seed)
+        return Reply(variant=request.variant)
+
+    def _prepare(self, request: Open) -> Benchmark:
+        """The benchmark of a case that fits this machine, with its variant's settings in force."""
+        benchmark = load_benchmark(Path(request.file), request.benchmark)
+        if benchmark.bytes_needed is not None:
+            needed = benchmark.bytes_needed(benchmark.variants[request.variant], **dict(request.point))
+            free = self.device.free_bytes()
+            if needed > free:
+                raise _DoesNotFitError(f"needs {needed / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are free")
+        settings = benchmark.settings(request.variant)
+        if settings is not None:
+            apply(settings)
+        return benchmark
+
+    def _build_fairly(self, benchmark: Benchmark, request: Open) -> Subject:
+        """The variant, with the values of the baseline (which is built first, and kept while variants follow)."""
+        if self._baseline is None:
+            self._baseline = self._build(benchmark, benchmark.baseline, request)
+        if request.variant == benchmark.baseline:
+            return self._baseline
+        subject = self._build(benchmark, request.variant, request)
+        share(self._baseline, subject)
+        return subject
+
+    def _build(self, benchmark: Benchmark, variant: str, request: Open) -> Subject:
+        return build(benchmark, variant, request.point, self.device.torch_name, request.seed)
+
+    def _measure(self, request: Measure) -> Reply:
+        """Take the steps without collecting garbage in between; a failing step ends the batch and names its variant."""
+        taken: list[Taken] = []
+        gc.collect()
+        gc.disable()
+        try:
+            for step in request.steps:
+                if not step.variant:
+                    taken.append(Taken(metronomes=dict(self.device.metronomes())))
+                    continue
+                try:
+                    taken.append(Taken(sample=self._sample(step.variant, step.phase, step.loops)))
+                except Exception as error:
+                    return Reply(variant=step.variant, failure=failure_of(error), taken=tuple(taken))
+        finally:
+            gc.enable()
+        return Reply(taken=tuple(taken))
+
+    def _sample(self, variant: str, phase: str, loops: int) -> Sample:
+        return self.device.sample(self._blocks[variant][phase], loops)
+
+    def _facts(self, case: Open) -> Reply:
+        benchmark = self._prepare(case)
+        subject = self._build_fairly(benchmark, case)
+        values: dict[str, float | str] = {}
+        values.update(memory.measure(self.device, subject, benchmark.phases, case.seed))
+        values.update(work.measure(self._build(benchmark, case.variant, case), benchmark.phases, case.seed))
+        checks: tuple[Check, ...] = ()
+        if case.variant != benchmark.baseline and self._baseline is not None:
+            backward = "backward" in benchmark.phases
+            checks = numerics.checks(self._baseline, subject, backward=backward, seed=case.seed)
+        return Reply(variant=case.variant, values=values, checks=checks)
+
+    def _close(self) -> Reply:
+        self._blocks, self._baseline = {}, None
+        gc.collect()
+        return Reply()
+
+
+class _DoesNotFitError(BenchError):
+    """The machine has less memory than the case needs: a skip, decided before allocating."""
+
+
+def failure_of(error: Exception) -> Failure:
+    """The status and one sentence for what an author's code or the device raised."""
+    text = f"{type(error).__name__}: {error}".strip().split("\n")[0]
+    trace = "".join(traceback.format_exception(error))
+    if isinstance(error, _DoesNotFitError):
+        return Failure(status="skipped", reason=str(error))
+    lowered = str(error).lower()
+    if isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)) or any(t in lowered for t in _OUT_OF_MEMORY):
+        return Failure(status="oom", reason=text, trace=trace)
+    return Failure(status="failed", reason=text, trace=trace, fatal=any(t in lowered for t in _BROKEN_CONTEXT))
+
+
+@contextlib.contextmanager
+def _collected_warnings() -> Iterator[list[warnings.WarningMessage]]:
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("default")
+        yield told
+
+
+def _with_warnings(reply: Reply, told: list[warnings.WarningMessage]) -> Reply:
+    lines = dict.fromkeys(f"{w.category.__name__}: {w.message}".split("\n")[0] for w in told)
+    return dataclasses.replace(reply, warnings=tuple(lines)) if lines else reply
+
+
+def serve(requests: BinaryIO, replies: BinaryIO) -> None:
+    """Answer until the runner goes."""
+    worker = Worker()
+    while (request := receive_request(requests)) is not None:
+        send(replies, worker.answer(request))

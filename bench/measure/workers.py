@@ -1,0 +1,212 @@
+"""The runner's side of workers: start them, ask them, and say how they died."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import BinaryIO, Protocol, cast
+
+from bench.errors import BenchError
+from bench.measure.messages import Reply, Request, receive_reply, send
+from bench.measure.server import FORK, READY, WAIT
+from bench.model import Status
+
+# glibc moves blocks between mmap and heap by size and history, and each move costs page faults: METHOD.md section 2
+# saw the between-process sd of one convolution fall from 26 % to 0.8 % with these.
+STEADY = {
+    "MALLOC_MMAP_THRESHOLD_": "2000000000",
+    "MALLOC_TRIM_THRESHOLD_": "2000000000",
+    "MALLOC_TOP_PAD_": "268435456",
+    "OPENBLAS_NUM_THREADS": "1",  # NumPy's pool would start at import, before the fork
+    "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # no CUDA context before the fork
+    "KINETO_LOG_LEVEL": "5",
+}
+# Workers that take turns must not spin while they wait.
+TAKING_TURNS = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0", "GOMP_SPINCOUNT": "0"}
+CAN_FORK = sys.platform == "linux"
+
+
+class WorkerDied(Exception):  # noqa: N818  an event of measuring, not a mistake
+    """A worker ended while it was asked: by a signal, by the time limit, or by leaving."""
+
+    def __init__(self, status: Status, reason: str) -> None:
+        super().__init__(reason)
+        self.status, self.reason = status, reason
+
+
+class Worker(Protocol):
+    """Something that answers requests: a process, or the scripted worker of ``bench.testing``."""
+
+    def ask(self, request: Request, *, limit_seconds: float = 600.0) -> Reply:
+        """The reply.  Raises WorkerDied."""
+
+    def close(self) -> None:
+        """Let the worker go."""
+
+
+class Launcher(Protocol):
+    """Where workers come from."""
+
+    def launch(self, *, taking_turns: bool, environment: Mapping[str, str]) -> Worker:
+        """A fresh worker; ``environment`` is set before it imports torch."""
+
+    def close(self) -> None:
+        """End everything that was started."""
+
+
+class ProcessWorker:
+    """A worker process behind two byte streams."""
+
+    def __init__(self, requests: BinaryIO, replies: BinaryIO, pid: int, wait: Callable[[int], int]) -> None:
+        self._requests, self._replies = requests, replies
+        self.pid, self._wait = pid, wait
+        self._ended: int | None = None
+        self._timed_out = False
+
+    def ask(self, request: Request, *, limit_seconds: float = 600.0) -> Reply:
+        alarm = threading.Timer(limit_seconds, self._give_up)
+        alarm.daemon = True
+        alarm.start()
+        try:
+            send(self._requests, request)
+            reply = receive_reply(self._replies)
+        except OSError:
+            reply = None
+        finally:
+            alarm.cancel()
+        if reply is None:
+            raise self._death(limit_seconds)
+        return reply
+
+    def _give_up(self) -> None:
+        self._timed_out = True
+        self._kill()
+
+    def _kill(self) -> None:
+        if self._ended is not None:
+            return  # the number may be another process's by now
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(self.pid, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
+
+    def _death(self, limit_seconds: float) -> WorkerDied:
+        if self._timed_out:
+            return WorkerDied("timeout", f"no answer within {limit_seconds:g} s")
+        code = self._exit_code()
+        if code == -9:
+            return WorkerDied("oom", "the process was killed (signal 9), most often by the kernel for lack of memory")
+        if code < 0:
+            return WorkerDied("failed", f"the process crashed: {signal.Signals(-code).name}")
+        return WorkerDied("failed", f"the process left with status {code}")
+
+    def _exit_code(self) -> int:
+        """How it ended; asked once, because a number is reaped with its process."""
+        if self._ended is None:
+            self._ended = self._wait(self.pid)
+        return self._ended
+
+    def close(self) -> None:
+        """Let the worker go: it has nothing to save, so it is killed rather than waited for."""
+        for stream in (self._requests, self._replies):
+            with contextlib.suppress(OSError, ValueError):
+                stream.close()
+        self._kill()
+        with contextlib.suppress(OSError, ValueError):
+            self._exit_code()
+
+
+class _Server:
+    """One Python with torch imported, from which workers are forked."""
+
+    def __init__(self, python: str, environment: Mapping[str, str], log: BinaryIO) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [python, "-m", "bench.measure.server", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                env={**os.environ, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        self._control = ours
+        self._lines = ours.makefile("rb")
+        self._ready = False
+
+    def fork(self) -> ProcessWorker:
+        """A fresh worker.  Raises BenchError when the server could not start."""
+        self._await_ready()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            socket.send_fds(self._control, [FORK], [theirs.fileno()])
+            pid = int(self._lines.readline())
+        stream = cast(BinaryIO, ours.makefile("rwb"))
+        ours.close()
+        return ProcessWorker(stream, stream, pid, self.wait)
+
+    def _await_ready(self) -> None:
+        if not self._ready and self._lines.readline() != READY:
+            raise BenchError("the worker process could not start: does `python -c 'import torch'` work here?")
+        self._ready = True
+
+    def wait(self, pid: int) -> int:
+        """The exit code of a worker that ended; negative for a signal."""
+        self._control.sendall(WAIT + b"%d" % pid)
+        return int(self._lines.readline() or b"1")
+
+    def close(self) -> None:
+        self._lines.close()
+        self._control.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=5)
+        self._process.kill()
+        self._process.wait()
+
+
+class Processes:
+    """Launcher of real workers: forked from one server per environment, or spawned where there is no fork."""
+
+    def __init__(self, python: str = sys.executable) -> None:
+        self._python = python
+        self._servers: dict[tuple[tuple[str, str], ...], _Server] = {}
+        self._log = tempfile.TemporaryFile(prefix="bench-workers-")  # noqa: SIM115  closed by close()
+
+    def launch(self, *, taking_turns: bool = False, environment: Mapping[str, str] | None = None) -> ProcessWorker:
+        full = {**STEADY, **(TAKING_TURNS if taking_turns else {}), **(environment or {})}
+        full["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]).rstrip(
+            os.pathsep
+        )
+        if not CAN_FORK:
+            return self._spawn(full)
+        key = tuple(sorted(full.items()))
+        if key not in self._servers:
+            self._servers[key] = _Server(self._python, full, cast(BinaryIO, self._log))
+        return self._servers[key].fork()
+
+    def _spawn(self, environment: Mapping[str, str]) -> ProcessWorker:
+        process = subprocess.Popen(
+            [self._python, "-m", "bench.measure.server"],
+            env={**os.environ, **environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+        )
+        requests, replies = cast(BinaryIO, process.stdin), cast(BinaryIO, process.stdout)
+        return ProcessWorker(requests, replies, process.pid, lambda _: process.wait())
+
+    def said(self) -> str:
+        """What workers wrote to standard output and error (a crash's last words)."""
+        self._log.seek(0)
+        return self._log.read().decode(errors="replace")
+
+    def close(self) -> None:
+        for server in self._servers.values():
+            server.close()
+        self._log.close()
