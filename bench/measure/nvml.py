@@ -1,0 +1,270 @@
+"""What the driver says of one GPU: found by UUID, and every question may go unanswered without harm.
+
+NVML comes through ``nvidia-ml-py`` (imports as ``pynvml``).  Where it is absent, or a getter answers NotSupported or
+NoPermission, the reading is None with the reason, and measuring goes on.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from bench.measure.reading import Reading, Unanswered, read
+
+Question = Callable[[Any, Any], Any]  # (pynvml, handle) -> answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gpu:
+    """One GPU, or one MIG instance of it, as NVML sees it.
+
+    ``handles``: the device itself, then the GPU it is cut from: a MIG instance answers for its memory and
+    processes, and its parent for power and clocks.  ``absent``: why there is nobody to ask; then handles are empty.
+    """
+
+    library: Any = None
+    handles: tuple[Any, ...] = ()
+    absent: str = ""
+
+    def ask(self, question: Question) -> Any:
+        """The first handle's answer.  Raises Unanswered with the reason where none answers."""
+        if not self.handles:
+            raise Unanswered(self.absent)
+        first, *rest = self.handles
+        try:
+            return question(self.library, first)
+        except Exception as error:  # whatever a driver does, it must not end a measurement
+            if rest:
+                return Gpu(library=self.library, handles=tuple(rest)).ask(question)
+            raise Unanswered(_sentence(error)) from error
+
+    def read(self, question: Question) -> Reading:
+        """The answer as a value, or None and why."""
+        return read(lambda: self.ask(question))
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, AttributeError):
+        return "this nvidia-ml-py is too old to ask"
+    return f"NVML: {str(error) or type(error).__name__}"
+
+
+def load() -> tuple[Any, str]:
+    """NVML ready to be asked, or None and why it is not there."""
+    try:
+        import pynvml
+    except ImportError:
+        return None, "nvidia-ml-py is not installed"
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError as error:
+        return None, _sentence(error)
+    return pynvml, ""
+
+
+def find(library: Any, uuid: str, instance: str = "") -> Gpu:
+    """The GPU with this UUID (as torch prints it, with or without ``GPU-``), whatever CUDA_VISIBLE_DEVICES shows.
+
+    instance: the entry of CUDA_VISIBLE_DEVICES for this device; where it names a MIG instance, that is asked first,
+    because CUDA may report the UUID of the whole GPU for it.
+    """
+    bare = uuid.removeprefix("GPU-").removeprefix("MIG-")
+    names = ([instance] if instance.startswith("MIG-") else []) + [f"GPU-{bare}", f"MIG-{bare}"]
+    found = [_by_uuid(library, name) for name in names]
+    return next((gpu for gpu in found if gpu.handles), found[-1])
+
+
+def _by_uuid(library: Any, name: str) -> Gpu:
+    try:
+        handle = library.nvmlDeviceGetHandleByUUID(name)
+    except Exception as error:  # another spelling may do
+        return Gpu(absent=_sentence(error))
+    return Gpu(library=library, handles=(handle, *_parent(library, handle)))
+
+
+def _parent(library: Any, handle: Any) -> tuple[Any, ...]:
+    """The whole GPU behind a MIG instance; nothing for a whole GPU."""
+    try:
+        if library.nvmlDeviceIsMigDeviceHandle(handle):
+            return (library.nvmlDeviceGetDeviceHandleFromMigDeviceHandle(handle),)
+    except Exception:  # drivers before MIG do not know the question: a whole GPU
+        return ()
+    return ()
+
+
+def visible_entry(visible: str | None, index: int) -> str:
+    """The entry of CUDA_VISIBLE_DEVICES that ``cuda:index`` stands for; empty where it lists none."""
+    entries = [entry.strip() for entry in (visible or "").split(",") if entry.strip()]
+    return entries[index] if index < len(entries) else ""
+
+
+def all_gpus(library: Any) -> tuple[Gpu, ...]:
+    """Every GPU of the machine, visible to CUDA or not."""
+    try:
+        count = library.nvmlDeviceGetCount()
+        handles = [library.nvmlDeviceGetHandleByIndex(index) for index in range(count)]
+    except Exception as error:
+        return (Gpu(absent=_sentence(error)),)
+    return tuple(Gpu(library=library, handles=(handle,)) for handle in handles)
+
+
+def memory(gpu: Gpu) -> Any:
+    """Total, reserved, free and used bytes; version 2 counts what the driver keeps for itself apart from ``used``."""
+    try:
+        return gpu.ask(lambda n, h: n.nvmlDeviceGetMemoryInfo(h, version=n.nvmlMemory_v2))
+    except Unanswered:
+        return gpu.ask(lambda n, h: n.nvmlDeviceGetMemoryInfo(h))
+
+
+def used_bytes(gpu: Gpu) -> int | None:
+    """Bytes of GPU memory in use by all processes, contexts included."""
+    try:
+        return int(memory(gpu).used)
+    except Unanswered:
+        return None
+
+
+def sm_clock_hz(gpu: Gpu) -> float | None:
+    """The SM clock now."""
+    try:
+        return float(gpu.ask(lambda n, h: n.nvmlDeviceGetClockInfo(h, n.NVML_CLOCK_SM))) * 1e6
+    except Unanswered:
+        return None
+
+
+def energy_joules(gpu: Gpu) -> float | None:
+    """Energy since the driver was loaded (counter in mJ, Volta and later)."""
+    try:
+        return float(gpu.ask(lambda n, h: n.nvmlDeviceGetTotalEnergyConsumption(h))) * 1e-3
+    except Unanswered:
+        return None
+
+
+def power_watts(gpu: Gpu) -> float | None:
+    """Power drawn: the mean of the last second from Ampere on, GA100 excepted, which tells the moment's (nvml.h)."""
+    try:
+        return float(gpu.ask(lambda n, h: n.nvmlDeviceGetPowerUsage(h))) * 1e-3
+    except Unanswered:
+        return None
+
+
+# Counters of time spent below the requested clock, nanoseconds each (nvml.h).  Low utilisation is idleness: not here.
+_LIMITS = {
+    "power cap": "NVML_FI_DEV_PERF_POLICY_POWER",
+    "thermal": "NVML_FI_DEV_PERF_POLICY_THERMAL",
+    "sync boost": "NVML_FI_DEV_PERF_POLICY_SYNC_BOOST",
+    "board limit": "NVML_FI_DEV_PERF_POLICY_BOARD_LIMIT",
+    "reliability": "NVML_FI_DEV_PERF_POLICY_RELIABILITY",
+    "software thermal": "NVML_FI_DEV_CLOCKS_EVENT_REASON_SW_THERM_SLOWDOWN",
+    "hardware thermal": "NVML_FI_DEV_CLOCKS_EVENT_REASON_HW_THERM_SLOWDOWN",
+    "power brake": "NVML_FI_DEV_CLOCKS_EVENT_REASON_HW_POWER_BRAKE_SLOWDOWN",
+}
+_POLICIES = {"power cap": "NVML_PERF_POLICY_POWER", "thermal": "NVML_PERF_POLICY_THERMAL"}
+
+
+def throttle_seconds(gpu: Gpu) -> Mapping[str, float]:
+    """Cumulative seconds held back, by reason; empty where this GPU counts none.  Differences are what matters."""
+    try:
+        return dict(gpu.ask(_throttle_fields))
+    except Unanswered:
+        found: dict[str, float] = {}
+    for reason, policy in _POLICIES.items():
+        seconds = gpu.read(partial(_violation_seconds, policy)).value
+        if isinstance(seconds, float):
+            found[reason] = seconds
+    return found
+
+
+def _violation_seconds(policy: str, library: Any, handle: Any) -> float:
+    return library.nvmlDeviceGetViolationStatus(handle, getattr(library, policy)).violationTime * 1e-9  # type: ignore[no-any-return]
+
+
+def _throttle_fields(library: Any, handle: Any) -> dict[str, float]:
+    known = {reason: getattr(library, name) for reason, name in _LIMITS.items() if hasattr(library, name)}
+    values = library.nvmlDeviceGetFieldValues(handle, list(known.values()))
+    found = {
+        reason: value.value.ullVal * 1e-9
+        for reason, value in zip(known, values, strict=True)
+        if value.nvmlReturn == library.NVML_SUCCESS
+    }
+    if not found:
+        raise LookupError("no throttle counters")
+    return found
+
+
+# Bits of nvmlDeviceGetCurrentClocksEventReasons (nvml.h); idle (bit 0) is no limit.
+_REASON_BITS = {
+    "clock settings": 0x2,
+    "power cap": 0x4,
+    "hardware slowdown": 0x8,
+    "sync boost": 0x10,
+    "software thermal": 0x20,
+    "hardware thermal": 0x40,
+    "power brake": 0x80,
+    "display clock": 0x100,
+}
+
+
+def clock_limits(gpu: Gpu) -> Reading:
+    """What holds the clocks back now, in words; empty text when nothing does."""
+    for getter in ("nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetCurrentClocksThrottleReasons"):
+        reading = gpu.read(partial(_call, getter))
+        if isinstance(reading.value, int):
+            bits = reading.value
+            return Reading(value=", ".join(word for word, bit in _REASON_BITS.items() if bits & bit))
+    return reading
+
+
+def _call(getter: str, library: Any, handle: Any) -> Any:
+    return getattr(library, getter)(handle)
+
+
+def processes(gpu: Gpu) -> Mapping[int, int | None]:
+    """Process id -> bytes held, of every process computing on the GPU.  Raises Unanswered."""
+    found = gpu.ask(lambda n, h: n.nvmlDeviceGetComputeRunningProcesses(h))
+    return {process.pid: process.usedGpuMemory for process in found}
+
+
+def is_ours(pid: int) -> bool:
+    """Whether a process belongs to this run: workers inherit the process group of the command that started them."""
+    if pid == os.getpid():
+        return True
+    try:
+        return os.getpgid(pid) == os.getpgrp()
+    except (OSError, AttributeError):  # gone, another namespace's, or Windows
+        return False
+
+
+def other_processes(gpu: Gpu, ours: Callable[[int], bool] = is_ours) -> Reading:
+    """How many processes of others hold the GPU; None where the driver's process ids are another namespace's.
+
+    Call it from a process that has a context of its own: if NVML does not list that one, it counts in other ids.
+    """
+    try:
+        pids = set(processes(gpu))
+    except Unanswered as error:
+        return Reading(value=None, reason=str(error))
+    if os.getpid() not in pids:
+        return Reading(value=None, reason="the driver's process ids are not this container's")
+    return Reading(value=sum(not ours(pid) for pid in pids))
+
+
+def busy_elsewhere(gpu: Gpu, since_microseconds: int, ours: Callable[[int], bool] = is_ours) -> Reading:
+    """Largest share of SM time that a process of others used since then; None where that cannot be told."""
+    others = other_processes(gpu, ours)
+    if others.value in (None, 0):
+        return others
+    return gpu.read(lambda n, h: _largest_share(n, h, since_microseconds, ours))
+
+
+def _largest_share(library: Any, handle: Any, since: int, ours: Callable[[int], bool]) -> float:
+    try:
+        samples = library.nvmlDeviceGetProcessUtilization(handle, since)
+    except library.NVMLError as error:
+        if getattr(error, "value", None) == library.NVML_ERROR_NOT_FOUND:  # nobody was sampled at work
+            return 0.0
+        raise
+    return max((s.smUtil / 100 for s in samples if s.timeStamp > since and not ours(s.pid)), default=0.0)
