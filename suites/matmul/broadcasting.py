@@ -1,0 +1,72 @@
+"""Is broadcasting in matmul free?"""
+
+from functools import partial
+
+import torch
+
+from bench import Subject, benchmark, close, large, unchanged
+
+
+def shared_rhs(x, y):
+    """Rows that meet the same matrix are stacked: one product for each matrix of ``y``."""
+    a, b, m, k = x.shape
+    stacked = torch.bmm(x.transpose(0, 1).reshape(b, a * m, k), y)
+    return stacked.view(b, a, m, -1).transpose(0, 1).contiguous()
+
+
+def shared_lhs(x, y):
+    """The matrices of ``y`` side by side: one product in all."""
+    b, k, n = y.shape
+    side_by_side = torch.mm(x, y.transpose(0, 1).reshape(k, b * n))
+    return side_by_side.view(-1, b, n).transpose(0, 1).contiguous()
+
+
+def weight(x, y):
+    """All rows stacked: one product in all."""
+    a, m, k = x.shape
+    return torch.mm(x.view(a * m, k), y).view(a, m, -1)
+
+
+BY_HAND = {shared_rhs: "abmk,bkn->abmn", shared_lhs: "mk,bkn->bmn", weight: "amk,kn->amn"}
+PATTERNS = {by_hand.__name__: (by_hand, equation) for by_hand, equation in BY_HAND.items()}
+
+
+def bytes_needed(variant, pattern, a, b, m, k, n):
+    """With both operands expanded to the batch of the result, and the result."""
+    return 4 * a * b * (m * k + k * n + m * n)
+
+
+@benchmark(
+    variants={"by_hand": "by_hand", "matmul": "matmul", "einsum": "einsum"},
+    cpu=[
+        {"pattern": "shared_rhs", "a": 64, "b": 16, "m": 1, "k": 32, "n": 32},
+        {"pattern": "shared_rhs", "a": 64, "b": 16, "m": 16, "k": 32, "n": 32},
+        {"pattern": "shared_lhs", "a": 1, "b": 48, "m": 256, "k": 256, "n": 1},
+        {"pattern": "weight", "a": 2, "b": 1, "m": 128, "k": 512, "n": 512},
+    ],
+    cuda=[
+        {"pattern": "shared_rhs", "a": 256, "b": 256, "m": 1, "k": 100, "n": 100},  # pytorch#154128, a sixteenth
+        {"pattern": "shared_lhs", "a": 1, "b": 64, "m": 2048, "k": 2048, "n": 1},  # pytorch#18862, a twelfth
+        {"pattern": "weight", "a": 8, "b": 1, "m": 1024, "k": 4096, "n": 4096},  # a projection of Llama 7B
+        large({"pattern": "shared_rhs", "a": 4096, "b": 256, "m": 1, "k": 100, "n": 100}),
+        large({"pattern": "shared_lhs", "a": 1, "b": 192, "m": 4096, "k": 4096, "n": 1}),
+    ],
+    phases=("inference",),
+    bytes_needed=bytes_needed,
+    claims=[
+        unchanged("time", of="matmul", within="3%", note="X4"),
+        unchanged("memory/peak", of="matmul", note="X4"),
+        close("output", note="X4"),
+    ],
+)
+def broadcasting(variant, pattern, a, b, m, k, n):
+    """matmul expands both operands to the batch of the result and calls bmm: where strides cannot say that, it copies.
+
+    By hand the operand that is shared is read once and copied never.  A single matrix on the right is folded by
+    matmul itself.
+    """
+    by_hand, equation = PATTERNS[pattern]
+    size = {"a": a, "b": b, "m": m, "k": k, "n": n}
+    x, y = (torch.randn([size[axis] for axis in axes]) for axes in equation.split("->")[0].split(","))
+    calls = {"by_hand": by_hand, "matmul": torch.matmul, "einsum": partial(torch.einsum, equation)}
+    return Subject(calls[variant], x, y, flops={"inference": 2 * a * b * m * k * n})

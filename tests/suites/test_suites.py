@@ -1,0 +1,107 @@
+"""Every suite file is loaded, and each of its questions is asked once, at its smallest point."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+import bench
+from bench.discover import Found, discover
+from bench.measure.subject import build, share, tensors_in
+from bench.model import Point
+
+SUITES = Path(bench.__file__).parent.parent / "suites"
+FILES = sorted(p for p in SUITES.rglob("*.py") if not p.name.startswith("_"))
+FOUND = {f.path: f for f in discover([str(SUITES)])}
+
+# The claims of the ledger that the suites have taken up.
+LEDGER = {
+    *("C1", "C2", "C4", "C5", "C6"),
+    *("D1", "D2", "D3", "D4", "D5"),
+    *("M1", "M2", "M3", "M4", "M6", "M7"),
+    *("B1", "B2", "B3", "B4", "B8"),
+    *("K1", "K2", "K4", "K5", "K7", "K8", "K9", "K15"),
+    *("X1", "X2", "X3", "X4", "X5", "X6", "X7", "X8"),
+    "T1",
+}
+# Questions of our own: no note speaks of them.
+WITHOUT_NOTE = {"onednn"}
+
+
+def name(file: Path) -> str:
+    return f"{file.parent.name}/{file.stem}"
+
+
+@pytest.mark.parametrize("file", FILES, ids=name)
+def test_a_suite_file_holds_one_question_named_like_it(file: Path) -> None:
+    found = FOUND[file]
+    assert found.benchmark.name == file.stem
+    assert found.benchmark.question.endswith("?")
+    assert found.benchmark.explanation
+    assert sum(f.path == file for f in discover([str(file)])) == 1
+
+
+@pytest.mark.parametrize("file", FILES, ids=name)
+def test_every_variant_answers_at_the_smallest_point(file: Path) -> None:
+    found = FOUND[file]
+    points = found.benchmark.points("cpu", "smoke")
+    if not points:
+        pytest.skip(found.benchmark.skip_reason("cpu"))
+    assert asked(found, points[0], "cpu") == len(found.benchmark.variants)
+
+
+@pytest.mark.parametrize("file", FILES, ids=name)
+def test_every_cuda_point_can_be_built(file: Path) -> None:
+    """On the meta device, which has shapes and no data, so that the sizes meant for a GPU cost nothing here."""
+    found = FOUND[file]
+    points = found.benchmark.points("cuda", "large")
+    if not points:
+        pytest.skip(found.benchmark.skip_reason("cuda"))
+    needed = found.benchmark.bytes_needed
+    for point in points:
+        for variant, value in found.benchmark.variants.items():
+            subject = build(found.benchmark, variant, point, "meta", seed=0)
+            if found.benchmark.phases:
+                assert list(tensors_in(subject.call(*subject.inputs)))
+            if needed is not None:
+                held = sum(x.nbytes for x in tensors_in(subject.inputs))
+                assert needed(value, **dict(point)) > held
+
+
+def asked(found: Found, point: Point, device: str) -> int:
+    """How many variants gave tensors from shared inputs."""
+    subjects = [build(found.benchmark, variant, point, device, seed=0) for variant in found.benchmark.variants]
+    for subject in subjects[1:]:
+        share(subjects[0], subject)
+    return sum(bool(list(tensors_in(subject.call(*subject.inputs)))) for subject in subjects)
+
+
+def test_every_claim_carries_the_id_of_a_note() -> None:
+    notes = {(f.benchmark.name, c.note) for f in FOUND.values() for c in f.benchmark.claims}
+    assert {benchmark for benchmark, note in notes if not note} == WITHOUT_NOTE
+    assert {note for _, note in notes if note} == LEDGER
+
+
+def test_every_question_makes_a_claim() -> None:
+    assert [f.benchmark.name for f in FOUND.values() if not f.benchmark.claims] == []
+
+
+def test_the_conv_suite_stays_measurable_in_minutes() -> None:
+    timed = [f for f in FOUND.values() if f.suite == "conv" and f.benchmark.phases]
+    assert sum(len(f.benchmark.points("cpu", "standard")) for f in timed) <= 25
+
+
+def test_a_benchmark_is_a_benchmark_on_some_device() -> None:
+    for f in FOUND.values():
+        assert f.benchmark.points("cpu", "smoke") or f.benchmark.points("cuda", "smoke"), f.benchmark.name
+
+
+def test_shared_weights_make_the_variants_of_a_bias_agree() -> None:
+    """The claim that the first question rests on, asked without the harness."""
+    found = FOUND[SUITES / "conv" / "bias_before_bn.py"].benchmark
+    point = found.points("cpu", "smoke")[0]
+    plain, biased = (build(found, variant, point, "cpu", seed=0) for variant in found.variants)
+    share(plain, biased)
+    torch.testing.assert_close(plain.call(*plain.inputs), biased.call(*biased.inputs), rtol=1e-4, atol=1e-4)
