@@ -4,19 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bench.axes import large
+from bench.claims import close, higher, identical, lower, unchanged
 from bench.errors import BenchError, SuiteError
-from bench.suite import (
-    Benchmark,
-    Settings,
-    Subject,
-    benchmark,
-    close,
-    higher,
-    identical,
-    large,
-    lower,
-    unchanged,
-)
+from bench.suite import Benchmark, Settings, Subject, benchmark
 
 if TYPE_CHECKING:
     from pathlib import Path

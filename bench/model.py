@@ -85,9 +85,11 @@ class Claim:
 
     @property
     def text(self) -> str:
-        """The claim as its author would write it: ``higher("time", of="bias")``."""
+        """The claim as its author would write it: ``higher("time", of="bias")``; margin and note stand beside it."""
         of = f", of={self.of[0]!r}" if len(self.of) == 1 else f", of={list(self.of)!r}" if self.of else ""
-        return f'{self.kind}("{self.metric}"{of})'.replace("'", '"')
+        on = f", on={self.on!r}" if self.on else ""
+        at = f", at={dict(self.at)!r}" if self.at else ""
+        return f'{self.kind}("{self.metric}"{of}{on}{at})'.replace("'", '"')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,6 +243,7 @@ class Manifest:
 
     run: str
     command: tuple[str, ...]
+    paths: tuple[str, ...] = ()
     device: str
     tier: str
     seed: int

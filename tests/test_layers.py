@@ -12,12 +12,13 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "bench"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-# A module imports only to its left.  `bench` itself, what authors import, stands where `suite` stands.
+# A module imports only to its left.  `bench` itself, `axes` and `claims` are what authors import, like `suite`.
 ORDER = (
     "errors", "metrics", "model", "suite", "discover", "store", "analysis", "report", "interop", "measure", "testing",
     "pytest_plugin", "cli",
 )  # fmt: skip
-PLACES = {name: place for place, name in enumerate(ORDER)} | {"": ORDER.index("suite"), "__main__": ORDER.index("cli")}
+PLACES = {name: place for place, name in enumerate(ORDER)}
+PLACES |= dict.fromkeys(("", "axes", "claims"), PLACES["suite"]) | {"__main__": PLACES["cli"]}
 
 # Library -> where a module may import it when it is itself imported; elsewhere not at all (torch and what needs it), or
 # inside the function that needs it.
@@ -38,7 +39,7 @@ ONLY_MEASURE = {"torch", "thop", "pynvml"}
 MAY_PRINT = {"cli", "__main__", "report/terminal"}
 MAY_EXIT = {"cli", "__main__"}
 
-LONGEST_FILE, LONGEST_FUNCTION, LARGEST_PACKAGE = 350, 40, 6_000
+LONGEST_FILE, LONGEST_FUNCTION, LARGEST_PACKAGE = 350, 40, 9_000
 
 
 def module_name(file: Path) -> str:
