@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from bench import Settings, Subject, benchmark, close, higher, large, lower
+from bench import Settings, Subject, benchmark, higher, large, lower
 
 from ._shapes import RESNET50, UNET, VGG, conv_flops, points
 
@@ -19,7 +19,6 @@ from ._shapes import RESNET50, UNET, VGG, conv_flops, points
     claims=[
         lower("time", of="on", note="B1"),
         higher("memory/peak", of="on", note="B8"),
-        close("output", note="B1"),
     ],
 )
 def cudnn_benchmark(_, n, c_in, c_out, k, hw, dtype):
