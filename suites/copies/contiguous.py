@@ -11,7 +11,7 @@ from bench import Subject, benchmark, identical, large, lower, unchanged
         "of_contiguous": (torch.Tensor.contiguous, False),
         "of_transposed": (torch.Tensor.contiguous, True),
     },
-    cpu={"side": [512, 2048]},
+    cpu={"side": [1024, 2048]},
     cuda={"side": [4096, large(16384)]},
     phases=("inference",),
     claims=[

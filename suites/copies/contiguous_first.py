@@ -1,15 +1,16 @@
 """Is an operation on a transposed tensor faster if the tensor is made contiguous first?"""
 
 import torch
+import torch.nn.functional as F
 
 from bench import Subject, benchmark, close, large, lower
 
 OPS = {
-    "mul": lambda x: x * 2,
-    "sum": lambda x: x.sum(dim=1),
-    "softmax": lambda x: x.softmax(dim=1),
-    "matmul": lambda x: x @ x,
-    "conv1d": lambda x: torch.nn.functional.conv1d(x, x[:32, :, None].contiguous()),
+    "mul": lambda x, _: x * 2,
+    "sum": lambda x, _: x.sum(dim=1),
+    "softmax": lambda x, _: x.softmax(dim=1),
+    "matmul": lambda x, weight: x @ weight,
+    "conv1d": lambda x, weight: F.conv1d(x, weight[:32, :, None]),
 }
 
 
@@ -21,7 +22,11 @@ OPS = {
     claims=[lower("time", of="contiguous_first", note="K8"), close("output", note="K8")],
 )
 def contiguous_first(contiguous, op, side):
-    """The copy is part of the price.  BLAS takes transposed operands; the others read along their memory either way."""
+    """The copy is part of the price.
+
+    BLAS takes transposed operands, and operations on single elements follow the memory wherever it leads; what has
+    to walk against it, or copies it anyway, may gain.
+    """
     apply = OPS[op]
-    x = torch.randn(side, side).t()
-    return Subject((lambda x: apply(x.contiguous())) if contiguous else apply, x)
+    x, weight = torch.randn(side, side).t(), torch.randn(side, side)
+    return Subject((lambda x, weight: apply(x.contiguous(), weight)) if contiguous else apply, x, weight)

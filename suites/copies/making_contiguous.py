@@ -39,7 +39,7 @@ LAYOUTS = (dense, transposed, channels_last, heads, every_second, expanded)
 
 @benchmark(
     variants={layout.__name__: layout for layout in LAYOUTS},
-    cpu={"side": [512, 2048], "dtype": ["float32"]},
+    cpu={"side": [1024, 2048], "dtype": ["float32"]},
     cuda={"side": [4096, large(16384)], "dtype": ["float32", "bfloat16"]},
     phases=("inference",),
     claims=[higher("time", note="K7"), unchanged("memory/peak", note="K2")],

@@ -6,13 +6,13 @@ from bench import Subject, benchmark, higher, unchanged
 
 
 @benchmark(
-    variants={"some_work": 1, "64_times_the_work": 64},
+    variants={"1x_work": 1, "64x_work": 64},
     cpu={"elements": [4096]},
     cuda={"elements": [1 << 22]},
     phases=("inference",),
     claims=[
-        higher("time", of="64_times_the_work", note="T1"),
-        unchanged("time/inference/enqueue", of="64_times_the_work", within="20%", on="cuda", note="T1"),
+        higher("time", of="64x_work", note="T1"),
+        unchanged("time/inference/enqueue", of="64x_work", within="20%", on="cuda", note="T1"),
     ],
 )
 def without_synchronize(times, elements):
