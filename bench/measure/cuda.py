@@ -56,7 +56,10 @@ class Cuda:
         host = self.stream.enqueue_seconds(lambda: block(1))
         cold, is_cold_proven = self.stream.held(lambda hold: self._cold(block, loops, flush, hold), host)
         batch = max(1, min(loops, int(LONGEST_BATCH_SECONDS / max(host, 1e-9))))
-        hot, is_hot_proven = self.stream.held(lambda hold: self._hot(block, batch, hold), host * (batch + 1))
+        # The last of the cold calls has left the cache as it found use for it: the next ones are hot.
+        hot, is_hot_proven = self.stream.held(
+            lambda hold: [self.stream.held_span(lambda: block(batch), hold)], host * batch
+        )
         flags: list[Flag] = [] if is_cold_proven and is_hot_proven else ["launch_bound"]
         flags += self._watch.flags(before)
         return Sample(
@@ -81,12 +84,6 @@ class Cuda:
             flush()
             spans.append(self.stream.span(lambda: block(1)))
         return spans
-
-    def _hot(self, block: Block, batch: int, hold_seconds: float) -> Sequence[Span]:
-        """One span of a batch of calls, after one that warms the cache."""
-        self.stream.hold(hold_seconds)
-        block(1)
-        return [self.stream.span(lambda: block(batch))]
 
     def _wall(self, block: Block, loops: int) -> float:
         self._cuda.synchronize()

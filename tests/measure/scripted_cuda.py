@@ -56,11 +56,12 @@ class ScriptedGpu:
         self.resident[name] = dirty
         return seconds
 
-    def allocate(self, size: int, *, from_driver: bool) -> None:
+    def allocate(self, size: int) -> None:
+        """From what is cached, else from the driver."""
         self.allocated += size
         self.high_allocated = max(self.high_allocated, self.allocated)
-        if from_driver:
-            self.reserved += size
+        if self.allocated > self.reserved:
+            self.reserved = self.allocated
             self.stats["num_device_alloc"] += 1
         self.high_reserved = max(self.high_reserved, self.reserved)
 

@@ -68,16 +68,16 @@ def test_many_calls_do_not_run_into_a_full_launch_queue(cuda: Cuda, machine: Scr
 
 
 def test_asking_the_driver_for_memory_is_flagged(cuda: Cuda, machine: ScriptedGpu) -> None:
-    grow = Kernel(machine, hot_seconds=3e-6, cold_seconds=3e-6, also=lambda: machine.allocate(1, from_driver=True))
-    reuse = Kernel(machine, hot_seconds=3e-6, cold_seconds=3e-6, also=lambda: machine.allocate(1, from_driver=False))
+    grow = Kernel(machine, hot_seconds=3e-6, cold_seconds=3e-6, also=lambda: machine.allocate(1))
     assert cuda.sample(grow, 2).flags == ("allocated",)
-    assert cuda.sample(reuse, 2).flags == ()
+    machine.reserved = 1 << 20
+    assert cuda.sample(grow, 2).flags == ()
 
 
 def test_the_flush_buffers_are_not_taken_for_the_subject_s_allocation(cuda: Cuda, machine: ScriptedGpu) -> None:
     made: list[object] = []
     original = cuda.flush
-    cuda.flush = lambda: (made.append(1), machine.allocate(L2_BYTES, from_driver=True), original())[2]  # type: ignore[method-assign]
+    cuda.flush = lambda: (made.append(1), machine.allocate(L2_BYTES), original())[2]  # type: ignore[method-assign]
     assert cuda.sample(Kernel(machine, hot_seconds=3e-6, cold_seconds=3e-6), 2).flags == ()
     assert made
 
@@ -146,14 +146,13 @@ def test_peak_is_the_second_call_s_and_reserved_the_first_s(cuda: Cuda, machine:
     calls: list[int] = []
 
     def call() -> object:
-        if not calls:  # a search tries a big workspace
-            machine.allocate(5000, from_driver=True)
-            machine.free(5000)
-        machine.allocate(100, from_driver=False)
-        machine.free(100)
-        calls.append(1)
+        size = 100 if calls else 5000  # a search tries a big workspace
+        machine.allocate(size)
+        machine.free(size)
+        calls.append(size)
         return None
 
+    machine.reserved = 7000  # cached by what ran before
     assert dict(cuda.peak(call)) == {"peak": 100.0, "reserved": 5000.0, "nvml": 0.0}
     assert len(calls) == 2
 
@@ -164,7 +163,7 @@ def test_peak_leaves_out_what_the_driver_cannot_tell(machine: ScriptedGpu) -> No
 
 
 def test_free_memory_counts_what_torch_has_cached_and_spares_a_tenth(cuda: Cuda, machine: ScriptedGpu) -> None:
-    machine.allocate(10 << 30, from_driver=True)
+    machine.allocate(10 << 30)
     machine.free(4 << 30)
     assert cuda.free_bytes() == pytest.approx(0.9 * (74 << 30), rel=1e-6)
 
