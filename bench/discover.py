@@ -11,9 +11,10 @@ import difflib
 import hashlib
 import importlib.util
 import io
+import re
 import sys
 import tokenize
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -94,17 +95,20 @@ def _suite_files(path: Path) -> Iterator[Path]:
 
 
 def _benchmarks_in(file: Path) -> Iterator[Found]:
-    module = load_file(file)
-    mine = [v for v in vars(module).values() if isinstance(v, Benchmark) and v.build.__module__ == module.__name__]
-    if mine:
-        version = source_version(file)
-        for benchmark in mine:
-            yield Found(suite=file.parent.name, benchmark=benchmark, path=file, version=version)
+    declared = _declared_in(load_file(file))
+    version = source_version(file) if declared else ""
+    for benchmark in declared:
+        yield Found(suite=file.parent.name, benchmark=benchmark, path=file, version=version)
+
+
+def _declared_in(module: ModuleType) -> list[Benchmark]:
+    """The benchmarks that a module itself declares, not those it imported."""
+    return [v for v in vars(module).values() if isinstance(v, Benchmark) and v.build.__module__ == module.__name__]
 
 
 def load_benchmark(file: Path, name: str) -> Benchmark:
     """One benchmark of a file, for a worker that was told where it is."""
-    return next(f.benchmark for f in _benchmarks_in(file) if f.benchmark.name == name)
+    return next(b for b in _declared_in(load_file(file)) if b.name == name)
 
 
 def load_file(file: Path) -> ModuleType:
@@ -183,3 +187,20 @@ def _spans_that_change_nothing(tree: ast.AST) -> list[tuple[tuple[int, int], tup
 
 def _span(node: ast.stmt | ast.keyword) -> tuple[tuple[int, int], tuple[int, int]]:
     return (node.lineno, node.col_offset), (node.end_lineno or node.lineno, node.end_col_offset or 0)
+
+
+def matching(expression: str) -> Callable[[str], bool]:
+    """Whether a case id fits ``-k``: words joined by ``and``, ``or``, ``not`` and brackets, as in pytest.
+
+    >>> matching("bias and not (c=64 or large)")("conv/bias[c=16]/bias@cpu")
+    True
+    """
+    words = re.findall(r"[()]|[^\s()]+", expression)
+    python = " ".join(w if w in ("and", "or", "not", "(", ")") else f"({w.lower()!r} in case)" for w in words)
+    try:
+        code = compile(python, "-k", "eval")
+    except SyntaxError:
+        raise BenchError(
+            f'-k {expression!r} is no expression: join words with and, or, not, as in -k "a and not b"'
+        ) from None
+    return lambda case: bool(eval(code, {"__builtins__": {}}, {"case": case.lower()}))  # quoted words only

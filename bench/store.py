@@ -42,6 +42,8 @@ def from_json(kind: Any, data: Any) -> Any:
         hints = _hints(typing.cast(type, kind))
         return typing.cast(Any, kind)(**{k: from_json(hints[k], v) for k, v in data.items() if k in hints})
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType) and dataclasses.is_dataclass(arguments[0]):
+        return None if data is None else from_json(arguments[0], data)
     if origin is tuple and arguments[-1] is Ellipsis:
         return tuple(from_json(arguments[0], item) for item in data)
     if origin is tuple:
@@ -121,7 +123,9 @@ class Store:
     def write_manifest(self, manifest: Manifest) -> None:
         write_atomically(self.folder / MANIFEST, json.dumps(to_json(manifest), indent=1) + "\n")
 
-    def write_environments(self, environments: Mapping[str, Environment]) -> None:
+    def add_environment(self, environment: Environment) -> None:
+        """Keep an environment beside those already in the folder, under its key."""
+        environments = {**read_environments(self.folder), environment.key: environment}
         text = json.dumps({"schema": SCHEMA, "environments": to_json(environments)}, indent=1)
         write_atomically(self.folder / ENVIRONMENT, text + "\n")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import warnings
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -47,9 +49,18 @@ def _backward_flops(subject: Subject, seed: int) -> float:
 def _thop_macs(subject: Subject) -> float | None:
     """Multiply-adds of the modules thop knows (2022: it counts no functional calls); None without thop."""
     try:
-        from thop import profile
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # thop 0.1.1 asks distutils for versions when it is imported
+            from thop import profile
     except ImportError:
         return None
     with torch.no_grad():
         macs, _ = profile(subject.call, inputs=subject.inputs, verbose=False)
     return float(macs)
+
+
+def preload() -> None:
+    """Import thop now, so that no worker forked later pays for it."""
+    with contextlib.suppress(ImportError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import thop  # noqa: F401

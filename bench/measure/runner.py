@@ -1,0 +1,236 @@
+"""A whole run: the facts of every group, then passes until the ratios are precise or the budget is spent."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any, Protocol
+
+from bench.analysis import stopping
+from bench.analysis.estimate import process_log_ratios
+from bench.discover import Found
+from bench.measure import schedule
+from bench.measure.crew import Crew, ask
+from bench.measure.group import Group, MakeRecord, gather_facts, measure_process
+from bench.measure.messages import Describe
+from bench.measure.workers import Launcher
+from bench.model import Case, Manifest, Record, StopReason
+from bench.store import Store
+from bench.suite import Tier
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the user asked for.  ``processes``: exactly that many of every group; None measures until it is precise."""
+
+    device: str
+    tier: Tier
+    processes: int | None
+    precision: float
+    budget_seconds: float
+    seed: int
+    limit_seconds: float
+
+    @property
+    def kind(self) -> str:
+        """``cpu`` or ``cuda``, whichever index the device has."""
+        return self.device.split(":")[0]
+
+
+class Progress(Protocol):
+    """Who is told while a run goes on."""
+
+    def start(self, groups: Sequence[str], passes_expected: int) -> None: ...
+    def process_done(self, pass_: int, group: str, seconds: float) -> None: ...
+    def pass_done(
+        self, pass_: int, precision_reached: Mapping[str, float | None], seconds_left: float | None
+    ) -> None: ...
+    def message(self, text: str) -> None: ...
+
+
+def make_groups(found: Iterable[Found], cases: Sequence[Case], options: Options) -> list[Group]:
+    """The cases by group, in their order."""
+    members: dict[str, dict[str, Case]] = defaultdict(dict)
+    for case in cases:
+        members[case.group][case.variant] = case
+    by_name = {(f.suite, f.benchmark.name): f for f in found}
+    return [
+        Group(
+            found=by_name[case.suite, case.benchmark],
+            cases=members[case.group],
+            seed=options.seed,
+            limit_seconds=options.limit_seconds,
+        )
+        for case in {case.group: case for case in cases}.values()
+    ]
+
+
+class Run:
+    """One run in progress.  Everything measured is in the store as soon as it is known."""
+
+    def __init__(
+        self,
+        options: Options,
+        groups: list[Group],
+        manifest: Manifest,
+        *,
+        store: Store,
+        launcher: Launcher,
+        progress: Progress,
+        earlier: Sequence[Record] = (),
+    ) -> None:
+        self._options, self._groups, self._manifest = options, groups, manifest
+        self._store, self._progress = store, progress
+        self._crew = Crew(launcher, options.device, cheap=options.kind == "cpu")
+        self._environment = ""
+        self._ratios: dict[str, dict[tuple[str, str], list[float]]] = {g.name: defaultdict(list) for g in groups}
+        self._stops: dict[str, StopReason] = {}
+        self._known = {record.case.id for record in earlier if record.process == 0}
+        self._remember(earlier)
+        self._deadline = 0.0
+
+    def go(self) -> Manifest:
+        """Measure until done; the manifest, also stored, says how each group stopped."""
+        self._deadline = time.monotonic() + self._options.budget_seconds
+        try:
+            self._describe()
+            self._gather()
+            self._pass_after_pass()
+        finally:
+            self._crew.end_pass()
+        self._manifest = dataclasses.replace(self._manifest, stops=dict(self._stops), finished=now())
+        self._store.write_manifest(self._manifest)
+        return self._manifest
+
+    def _remember(self, earlier: Sequence[Record]) -> None:
+        """Take up where an interrupted run stopped: what was measured counts, what failed is not tried again."""
+        by_process: dict[tuple[str, int], list[Record]] = defaultdict(list)
+        for record in earlier:
+            by_process[record.case.group, record.process].append(record)
+        for group in self._groups:
+            numbers = [process for name, process in by_process if name == group.name]
+            group.processes = max(numbers, default=0)
+            for number in sorted(numbers):
+                self._learn(group, by_process[group.name, number])
+
+    def _learn(self, group: Group, records: Sequence[Record]) -> None:
+        group.lost |= {record.case.variant for record in records if record.status != "ok"}
+        for key, ratio in process_log_ratios(records).items():
+            self._ratios[group.name][key].append(ratio)
+        for record in records:
+            if record.samples and not group.loops:
+                group.loops = {s.phase: s.loops for s in record.samples}
+                group.rounds = len(record.samples[0].seconds)
+
+    def _keep(self, group: Group, records: Sequence[Record]) -> None:
+        for record in records:
+            self._store.append(record)
+        self._learn(group, records)
+
+    def _describe(self) -> None:
+        worker = self._crew.isolated(taking_turns=False, settings=None)
+        reply = ask(worker, Describe(ceilings=True))
+        self._crew.drop(worker)
+        assert reply.environment is not None
+        self._environment = reply.environment.key
+        self._store.add_environment(reply.environment)
+        self._manifest = dataclasses.replace(self._manifest, ceilings=reply.ceilings)
+        self._store.write_manifest(self._manifest)
+
+    def _gather(self) -> None:
+        names = [g.name for g in self._groups if g.found.benchmark.phases]
+        self._progress.start(names, self._options.processes or stopping.MINIMUM)
+        for group in self._groups:
+            new = [case for case in group.cases.values() if case.id not in self._known]
+            reason = group.found.benchmark.skip_reason(self._options.kind)
+            if reason:
+                skipped = [self._record(group, case=c, process=0, status="skipped", reason=reason) for c in new]
+                self._keep(group, skipped)
+            elif new:
+                self._keep(group, gather_facts(group, self._crew, self._maker(group)))
+
+    def _pass_after_pass(self) -> None:
+        timed = [g for g in self._groups if g.found.benchmark.phases and g.alive]
+        number = 0
+        while chosen := self._choose(timed):
+            number += 1
+            for group in schedule.rotated(chosen, number):
+                if self._out_of_time(group):
+                    break
+                self._keep(group, measure_process(group, self._crew, self._maker(group)))
+                self._crew.end_process()
+                self._progress.process_done(number, group.name, group.cost_seconds)
+            self._crew.end_pass()
+            self._progress.pass_done(number, self._reached(), self._seconds_left())
+
+    def _choose(self, timed: Sequence[Group]) -> list[Group]:
+        """The groups of the next pass; empty ends the run."""
+        alive = [group for group in timed if group.alive]
+        wanted = self._options.processes
+        if wanted is not None:
+            self._stops = {g.name: "precise" if self._is_precise(g) else "budget" for g in alive}
+            return [group for group in alive if group.processes < wanted]
+        series = {g.name: tuple(tuple(r) for r in self._ratios[g.name].values()) for g in alive}
+        costs = {g.name: g.cost_seconds for g in alive}
+        left = self._seconds_left()
+        self._stops = dict(
+            stopping.decide(
+                series,
+                precision=self._options.precision,
+                confidence=CONFIDENCE,
+                spent_seconds=self._options.budget_seconds - left,
+                budget_seconds=self._options.budget_seconds,
+                cost_seconds=costs,
+            )
+        )
+        names = set(
+            stopping.next_groups(
+                series,
+                self._stops,
+                precision=self._options.precision,
+                confidence=CONFIDENCE,
+                seconds_left=left,
+                cost_seconds=costs,
+            )
+        )
+        return [group for group in alive if group.name in names]
+
+    def _out_of_time(self, group: Group) -> bool:
+        """Whether the budget ended in the middle of a pass; a first process is always granted."""
+        return self._options.processes is None and bool(group.processes) and self._seconds_left() <= 0
+
+    def _seconds_left(self) -> float:
+        return self._deadline - time.monotonic()
+
+    def _reached(self) -> dict[str, float | None]:
+        """group -> half-width of its widest ratio so far, or None while there is none."""
+        return {g.name: stopping.widest(self._ratios[g.name].values(), confidence=CONFIDENCE) for g in self._groups}
+
+    def _is_precise(self, group: Group) -> bool:
+        widest = stopping.widest(self._ratios[group.name].values(), confidence=CONFIDENCE)
+        return widest is not None and widest <= self._options.precision
+
+    def _maker(self, group: Group) -> MakeRecord:
+        return functools.partial(self._record, group)
+
+    def _record(self, group: Group, *, case: Case, **measured: Any) -> Record:
+        return Record(
+            case=case,
+            version=group.found.version,
+            environment=self._environment,
+            run=self._manifest.run,
+            time=now(),
+            **measured,
+        )
+
+
+def now() -> str:
+    """UTC, to the second, in ISO 8601."""
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,135 @@
+"""From what the user typed to a run in a report folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+
+from bench.discover import Found, discover, matching
+from bench.errors import BenchError
+from bench.measure import lock
+from bench.measure.runner import Options, Progress, Run, make_groups, now
+from bench.measure.workers import Processes
+from bench.model import Case, Manifest
+from bench.store import Store, read_manifest, read_records
+
+
+def resolve_device(name: str) -> str:
+    """``auto``, ``cpu``, ``cuda`` or ``cuda:N`` -> ``cpu`` or ``cuda:N``.  Raises BenchError when it is not there."""
+    os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")  # ask the driver: no context in this process
+    if name == "cpu":
+        return name
+    kind, _, index = name.partition(":")
+    if kind not in ("auto", "cuda") or (index and not index.isdigit()):
+        raise BenchError(f"--device {name!r}: use auto, cpu, cuda or cuda:N")
+    import torch
+
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if not count:
+        if kind == "auto":
+            return "cpu"
+        raise BenchError(
+            f"--device {name}: no CUDA device here; `bench doctor` says why, --device cpu measures the CPU"
+        )
+    if int(index or 0) >= count:
+        raise BenchError(f"--device {name}: this machine has cuda:0 to cuda:{count - 1}")
+    return f"cuda:{int(index or 0)}"
+
+
+def choose(paths: Sequence[str], options: Options, keyword: str) -> tuple[tuple[Found, ...], tuple[Case, ...]]:
+    """The benchmarks and cases that a run measures.  Raises BenchError when ``-k`` leaves nothing."""
+    found = discover(paths)
+    fits = matching(keyword) if keyword else lambda _: True
+    chosen: list[Case] = []
+    for f in found:
+        cases = f.benchmark.cases(f.suite, options.kind, options.tier)
+        groups = {case.group for case in cases if fits(case.id)}
+        # A ratio needs its baseline: choosing one variant chooses that too.
+        chosen += [c for c in cases if fits(c.id) or (c.is_baseline and c.group in groups)]
+    if not chosen:
+        raise BenchError(f"-k {keyword!r} matches none of the cases; `bench list` shows their names")
+    kept = {(case.suite, case.benchmark) for case in chosen}
+    return tuple(f for f in found if (f.suite, f.benchmark.name) in kept), tuple(chosen)
+
+
+def new_folder(options: Options, output: str) -> Path:
+    """Where a run lands: ``--output``, else ``reports/local/<UTC time>-<device>-torch<version>``."""
+    if output:
+        folder = Path(output)
+        if (folder / "records.jsonl").exists():
+            raise BenchError(f"{folder} already holds a report; name another --output, or go on with --resume {folder}")
+        return folder
+    import torch
+
+    stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    base = Path("reports/local") / f"{stamp}-{options.kind}-torch{torch.__version__.partition('+')[0]}"
+    folder, number = base, 1
+    while folder.exists():
+        number += 1
+        folder = base.with_name(f"{base.name}-{number}")
+    return folder
+
+
+def measure(
+    paths: Sequence[str],
+    options: Options,
+    *,
+    folder: Path,
+    keyword: str,
+    command: Sequence[str],
+    wait_seconds: float,
+    progress: Progress,
+) -> None:
+    """Measure into a new folder; what is known stays there however this ends."""
+    found, cases = choose(paths, options, keyword)
+    manifest = Manifest(
+        run=folder.name,
+        command=tuple(command),
+        paths=tuple(paths),
+        device=options.device,
+        tier=options.tier,
+        seed=options.seed,
+        precision=options.precision,
+        budget=options.budget_seconds,
+        started=now(),
+        declarations=tuple(f.declaration(options.kind) for f in found),
+        cases=cases,
+    )
+    _go(found, manifest, options, folder, wait_seconds, progress)
+
+
+def resume(folder: Path, options: Options, *, wait_seconds: float, progress: Progress) -> None:
+    """Finish an interrupted run with what its manifest says; ``options`` gives budget and limits."""
+    manifest = read_manifest(folder)
+    options = dataclasses.replace(options, device=manifest.device, seed=manifest.seed, precision=manifest.precision)
+    found = discover(manifest.paths)
+    versions = {(d.suite, d.benchmark): d.version for d in manifest.declarations}
+    for f in found:
+        if versions.get((f.suite, f.benchmark.name), f.version) != f.version:
+            raise BenchError(f"{f.path} has changed since {folder} was begun: start a new run")
+    _go(found, manifest, options, folder, wait_seconds, progress)
+
+
+def _go(
+    found: tuple[Found, ...], manifest: Manifest, options: Options, folder: Path, wait: float, progress: Progress
+) -> None:
+    with lock.hold(options.device, wait, progress.message):
+        store, launcher = Store(folder), Processes()
+        try:
+            store.write_manifest(manifest)
+            earlier, _ = read_records(folder)
+            Run(
+                options,
+                make_groups(found, manifest.cases, options),
+                manifest,
+                store=store,
+                launcher=launcher,
+                progress=progress,
+                earlier=earlier,
+            ).go()
+        finally:
+            launcher.close()
+            store.close()
