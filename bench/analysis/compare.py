@@ -1,0 +1,118 @@
+"""Did anything change between two reports, or many?  METHOD.md section 5."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import pairwise
+
+from bench.analysis.change import STATES, Change, Comparison, Pair, State
+from bench.analysis.comparability import VERSION, check_allowed, differences, same_metronome, unknown_facts
+from bench.analysis.gate import INCOMPARABLE, INVALID, MISSING, UNRESOLVED, WORSE, worst
+from bench.analysis.judging import Rule, judge
+from bench.analysis.matching import Found, Sides, Trial, match
+from bench.analysis.renames import hints
+from bench.analysis.reported import Report
+from bench.errors import BenchError
+
+# What `compare --fail-on` may name, and the status it ends with.
+STATUSES: Mapping[State, int] = {
+    "worse": WORSE,
+    "missing": MISSING,
+    "failed": MISSING,
+    "skipped": MISSING,
+    "incomparable": INCOMPARABLE,
+    "invalid": INVALID,
+    "unresolved": UNRESOLVED,
+}
+FAIL_ON = "worse,missing,failed"
+# Nothing was judged there, so whatever the user asked for, it is no pass.
+ALWAYS: frozenset[State] = frozenset({"incomparable", "invalid"})
+
+
+def exit_status(comparison: Comparison, fail_on: Collection[str]) -> int:
+    """The status a comparison ends with; what is excused does not count."""
+    found = {change.state for change in comparison.changes if not change.excused}
+    return worst(STATUSES[state] for state in found & STATUSES.keys() if state in fail_on or state in ALWAYS)
+
+
+def compare(reports: Sequence[Report], *, rule: Rule | None = None, allow: Collection[str] = ()) -> Comparison:
+    """Compare the first report with each of the others, and from three on each with the one before.
+
+    ``allow``: facts that may differ (patterns as ``env.*``); ``version`` allows benchmarks whose source did.
+    Raises BenchError for a unit that differs or for an unknown fact.
+    """
+    if len(reports) < 2:
+        raise BenchError("compare needs two reports or more: bench compare BASE NEW")
+    check_allowed(allow, reports)
+    rule = rule or Rule()
+    base, *others = reports
+    first = [(base, new) for new in others]
+    steps = list(pairwise(reports)) if len(others) > 1 else []
+    return Comparison(
+        pairs=_pairs(first, rule, allow),
+        steps=_pairs(steps, rule, allow),
+        floor=rule.floor,
+        fdr=rule.fdr,
+        confidence=rule.confidence,
+    )
+
+
+def _pairs(reports: Sequence[tuple[Report, Report]], rule: Rule, allow: Collection[str]) -> tuple[Pair, ...]:
+    """All pairs, judged together: every one of them is a chance for a false alarm."""
+    sides = [_sides(base, new, allow) for base, new in reports]
+    found: list[tuple[Found, ...]] = [tuple(match(side)) for side in sides]
+    judged = iter(judge([item for items in found for item in items if isinstance(item, Trial)], rule))
+    return tuple(
+        _pair(side, [next(judged) if isinstance(item, Trial) else item for item in items], allow)
+        for side, items in zip(sides, found, strict=True)
+    )
+
+
+def _sides(base: Report, new: Report, allow: Collection[str]) -> Sides:
+    differ = differences(base, new, allow=allow)
+    blocking = ", ".join(d.label for d in differ if d.blocks)
+    return Sides(
+        base=base,
+        new=new,
+        adjust=same_metronome(base, new),
+        blocked=f"another {blocking}" if blocking else "",
+        unjudged=base.unknown or new.unknown,
+        any_version=VERSION in allow,
+        same_software=not any(d.kind == "under test" for d in differ),
+    )
+
+
+def _pair(sides: Sides, changes: Sequence[Change], allow: Collection[str]) -> Pair:
+    whole = [change for change in changes if not change.metric]
+    return Pair(
+        base=sides.base.name,
+        new=sides.new.name,
+        differences=differences(sides.base, sides.new, allow=allow),
+        unknown_facts=unknown_facts(sides.base, sides.new),
+        notes=tuple(_notes(sides, changes)),
+        hints=hints(
+            missing=[change.case for change in whole if change.state == "missing"],
+            new=[change.case for change in whole if change.state == "new"],
+        ),
+        changes=tuple(sorted(changes, key=_evidence)),
+    )
+
+
+def _notes(sides: Sides, changes: Sequence[Change]) -> Iterator[str]:
+    if sides.base.unfinished:
+        yield f"{sides.base.name} is not finished: {sides.base.unfinished}"
+    adjusted = sum(change.adjusted for change in changes)
+    if adjusted:
+        yield f"{adjusted} times were compared as adjusted by the metronomes; the values shown are raw"
+    elif not sides.adjust and any(m.endswith("/adjusted") for rows in sides.new.rows.values() for m in rows):
+        yield (
+            "raw times were compared: the metronomes of the two reports are not known to be the same "
+            "(Python, OpenSSL and CPU model must agree)"
+        )
+
+
+def _evidence(change: Change) -> tuple[int, float, float, str, str]:
+    """Sort key: states in their order, then what is least likely to be chance, then what is largest."""
+    size = abs(math.log(change.ratio)) if change.ratio else 0.0
+    return STATES.index(change.state), change.p or 0.0, -size, change.case, change.metric

@@ -1,0 +1,100 @@
+"""Decides every trial of a comparison at once: how sure one must be depends on how many questions were asked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bench.analysis.change import Change, State
+from bench.analysis.matching import Trial
+from bench.analysis.welch import effects, false_discovery_adjusted, moments, more_processes
+
+FLOOR = 0.02  # METHOD section 5.2: the smallest change anybody is told of
+FDR = 0.01  # METHOD section 5.3: q of Benjamini and Hochberg over all cases and metrics
+CONFIDENCE = 0.95
+
+Floors = Callable[[str, str], float | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What a change must exceed to be told, and how sure one must be.
+
+    ``floor``: the smallest change that counts, as a fraction; ``floors``: the calibrated one of a case and metric
+    where there is one: the larger counts.  ``fdr``: expected share of false alarms among the alarms.
+    """
+
+    floor: float = FLOOR
+    floors: Floors = lambda _case, _metric: None
+    fdr: float = FDR
+    confidence: float = CONFIDENCE
+
+    def floor_of(self, change: Change) -> float:
+        return max(self.floor, self.floors(change.case, change.metric) or 0.0)
+
+
+def judge(trials: Sequence[Trial], rule: Rule) -> tuple[Change, ...]:
+    """The change each trial comes to: ``worse``, ``better``, ``same`` or ``unresolved``."""
+    if not trials:
+        return ()
+    base, new = moments([t.base_values for t in trials]), moments([t.new_values for t in trials])
+    floors = [rule.floor_of(trial.change) for trial in trials]
+    limits = np.log1p(floors)
+    found = effects(base, new, limits, rule.confidence)
+    adjusted = false_discovery_adjusted(found.p)
+    # The p that one more rejection would need: what an unresolved trial has to reach.
+    alpha = rule.fdr * min(1.0, (np.count_nonzero(adjusted <= rule.fdr) + 1) / len(trials))
+    variances = base.variance + new.variance
+    numbers = zip(*(a.tolist() for a in (found.effect, found.low, found.high, found.p, adjusted)), strict=True)
+    return tuple(
+        _decide(trial, _Outcome(*values), limit=limit, floor=floor, variance=variance, alpha=alpha, rule=rule)
+        for trial, values, limit, floor, variance in zip(
+            trials, numbers, limits.tolist(), floors, variances.tolist(), strict=True
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """One trial's numbers, in logarithms."""
+
+    effect: float
+    low: float
+    high: float
+    p: float
+    fdr: float
+
+
+def _decide(
+    trial: Trial, found: _Outcome, *, limit: float, floor: float, variance: float, alpha: float, rule: Rule
+) -> Change:
+    change = replace(
+        trial.change,
+        ratio=math.exp(found.effect),
+        low=math.exp(found.low),
+        high=math.exp(found.high),
+        p=found.p,
+        fdr=found.fdr,
+        floor=floor,
+    )
+    if found.fdr <= rule.fdr and change.better:
+        state: State = "worse" if (found.effect > 0) == (change.better == "lower") else "better"
+        return replace(change, state=state)
+    if -limit <= found.low and found.high <= limit:
+        return replace(change, state="same")
+    if found.fdr <= rule.fdr:
+        return replace(change, reason="it changed, but neither direction of this metric is the better one")
+    more = more_processes(
+        effect=found.effect,
+        floor=limit,
+        variance=variance,
+        number=min(len(trial.base_values), len(trial.new_values)),
+        alpha=alpha,
+        confidence=rule.confidence,
+    )
+    if more is None:
+        return replace(change, reason=f"too close to the floor of {floor:.2g} for any number of processes")
+    return replace(change, reason=f"+{more} processes on each side would resolve it")

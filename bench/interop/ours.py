@@ -1,0 +1,191 @@
+"""Reads our own reports, a folder or a bare ``report.csv``, for ``compare``: strict, fast, without torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
+from pathlib import Path
+from sys import intern
+from typing import get_args
+
+from bench import metrics
+from bench.analysis.reported import REPEATS, Report, Row
+from bench.errors import BenchError
+from bench.interop.table import Table, short
+from bench.model import Repeatability, Status
+from bench.report.cells import restore
+from bench.store import read_environments, read_manifest
+
+REPORT, MANIFEST, REPRODUCIBILITY = "report.csv", "manifest.json", "reproducibility.csv"
+FACTS = ("torch", "cuda", "cudnn", "driver", "gpu", "gpu_uuid", "cpu", "host", "python", "metronome")
+
+_NEEDED = (
+    *("schema", "case", "metric", "unit", "better", "status", "reason"),
+    *("value", "low", "high", "process_values", "version"),
+)
+_CHECKS = ("case", "level", "knobs", "what", "verdict")
+_STATUSES = get_args(Status)
+_TEXT_UNITS = ("", "sha256")  # the units of metrics whose value may be a text
+_VERDICTS: Sequence[str] = get_args(Repeatability)
+
+
+def read(path: Path, name: str) -> Report:
+    """A report folder or a bare ``report.csv``; ``name`` is what the comparison calls it.
+
+    A folder also gives its environment, its plan and its determinism checks.  Raises BenchError naming file, line and
+    column for what is no report.
+    """
+    folder = path if path.is_dir() else None
+    file = path if folder is None else folder / REPORT
+    if folder is not None and not file.is_file():
+        raise BenchError(f"{folder}: a folder without {REPORT}; name the folder of a report")
+    rows, facts = _read_rows(file)
+    if folder is None:
+        return Report(name=name, file=str(file), rows=rows, facts=facts)
+    for case, checks in _read_checks(folder / REPRODUCIBILITY).items():
+        rows.setdefault(case, {}).update(checks)
+    planned, unfinished = _plan(folder, rows)
+    facts |= _facts_of(folder)
+    return Report(name=name, file=str(file), rows=rows, facts=facts, planned=planned, unfinished=unfinished)
+
+
+def _plan(folder: Path, rows: Mapping[str, object]) -> tuple[tuple[str, ...], str]:
+    """The cases of the manifest, and what of them is missing when the run did not come to its end."""
+    if not (folder / MANIFEST).exists():
+        return (), ""
+    manifest = read_manifest(folder)
+    planned = tuple(case.id for case in manifest.cases)
+    if manifest.finished:
+        return planned, ""
+    return planned, f"the run ended early, with {len(rows.keys() & set(planned))} of {len(planned)} cases"
+
+
+def _facts_of(folder: Path) -> dict[str, tuple[str, ...]]:
+    found: dict[str, set[str]] = {}
+    for environment in read_environments(folder).values():
+        for key, value in environment.facts.items():
+            if value is not None and value != "":
+                found.setdefault(key, set()).add(str(value))
+    return {key: tuple(sorted(values)) for key, values in found.items()}
+
+
+def _read_rows(file: Path) -> tuple[dict[str, dict[str, Row]], dict[str, tuple[str, ...]]]:
+    rows: dict[str, dict[str, Row]] = {}
+    table = Table(file, _NEEDED, "report.csv")
+    known = [column for column in FACTS if column in table.header]
+    facts_of = _picker(table.header, known)
+    seen: set[tuple[str, ...]] = set()
+    pick = _picker(table.header, _NEEDED)
+    for line, cells in table:
+        row = _row(table, line, pick(cells))
+        metrics_of_case = rows.setdefault(row.case, {})
+        if row.metric in metrics_of_case:
+            first = metrics_of_case[row.metric].line
+            table.refuse(line, "metric", f"{short(row.metric)} of {short(row.case)} stands already on line {first}")
+        metrics_of_case[row.metric] = row
+        seen.add(facts_of(cells))
+    if not rows:
+        raise BenchError(f"{file}: has no rows: nothing was measured")
+    values = ({restore(facts[place]) for facts in seen} - {""} for place in range(len(known)))
+    return rows, {key: tuple(sorted(found)) for key, found in zip(known, values, strict=True) if found}
+
+
+def _picker(header: Sequence[str], columns: Sequence[str]) -> Callable[[Sequence[str]], tuple[str, ...]]:
+    if len(columns) < 2:  # itemgetter gives no tuple then
+        places = [header.index(column) for column in columns]
+        return lambda cells: tuple(cells[place] for place in places)
+    return itemgetter(*(header.index(column) for column in columns))
+
+
+def _row(table: Table, line: int, cells: Sequence[str]) -> Row:
+    schema, case, metric, unit, better, status, reason, value, low, high, process_values, version = cells
+    if not (schema.isdecimal() and int(schema)):
+        table.refuse(line, "schema", f"{schema!r} is not a number of ours")
+    if status not in _STATUSES:
+        table.refuse(line, "status", f"{status!r} is none of {', '.join(_STATUSES)}")
+    if better not in ("lower", "higher", ""):
+        table.refuse(line, "better", f"{better!r} is neither lower nor higher nor empty")
+    wanted = _unit(metric)
+    if wanted is not None and unit != wanted:
+        table.refuse(line, "unit", f"{unit!r}, where {short(metric)} is in {wanted!r}: SI base units only")
+    if status == "ok" and value == "":
+        table.refuse(line, "value", "is empty though the status is ok")
+    return Row(
+        case=intern(restore(case)),
+        metric=intern(restore(metric)),
+        unit=intern(unit),
+        better=better,  # type: ignore[arg-type]  # checked above
+        status=intern(status),
+        reason=intern(restore(reason)),
+        value=_value(table, line, value, unit),
+        low=_number(table, line, "low", low),
+        high=_number(table, line, "high", high),
+        process_values=_numbers(table, line, process_values),
+        version=intern(version),
+        line=line,
+    )
+
+
+def _unit(metric: str) -> str | None:
+    """The unit of a metric of ours; None for one that another version added."""
+    try:
+        return metrics.metric(metric).unit
+    except BenchError:
+        return None
+
+
+def _value(table: Table, line: int, cell: str, unit: str) -> float | str | None:
+    if unit == "sha256":  # 12e345678 is a hash, not a number
+        return restore(cell) or None
+    try:
+        return _number(table, line, "value", cell)
+    except BenchError:
+        if unit in _TEXT_UNITS:
+            return restore(cell)
+        raise
+
+
+def _number(table: Table, line: int, column: str, cell: str) -> float | None:
+    if not cell:
+        return None
+    try:
+        number = float(cell)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        table.refuse(line, column, f"{short(cell)} is not a number")
+    return number
+
+
+def _numbers(table: Table, line: int, cell: str) -> tuple[float, ...]:
+    try:
+        numbers = tuple(map(float, cell.split(";"))) if cell else ()
+    except ValueError:
+        numbers = (math.nan,)
+    if not all(map(math.isfinite, numbers)):
+        table.refuse(line, "process_values", f"{short(cell)} is not a list of numbers separated by ';'")
+    return numbers
+
+
+def _read_checks(file: Path) -> dict[str, dict[str, Row]]:
+    """The determinism checks as rows ``repeats/<level>/<what>``; of several processes the worst verdict counts."""
+    found: dict[str, dict[str, Row]] = {}
+    if not file.exists():
+        return found
+    table = Table(file, _CHECKS, "reproducibility.csv")
+    pick = _picker(table.header, _CHECKS)
+    for line, cells in table:
+        case, level, knobs, what, verdict = map(restore, pick(cells))
+        if verdict not in _VERDICTS:
+            table.refuse(line, "verdict", f"{short(verdict)} is none of {', '.join(_VERDICTS)}")
+        metric = f"{REPEATS}{level}/{what}" + (f"[{knobs}]" if knobs else "")
+        rows = found.setdefault(intern(case), {})
+        if metric not in rows or _worse(verdict, str(rows[metric].value)):
+            rows[metric] = Row(case=case, metric=metric, value=verdict, line=line)
+    return found
+
+
+def _worse(verdict: str, other: str) -> bool:
+    order = ("repeats", "random", "mutates", "differs")
+    return order.index(verdict) > order.index(other)

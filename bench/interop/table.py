@@ -1,0 +1,95 @@
+"""Reads a CSV file strictly: whatever is wrong with it is told with file, line and column, and nothing is guessed."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from bench.errors import BenchError
+
+# A row of 40 processes is about 2 KiB; a line this long is another kind of file, and is not read to its end.
+LONGEST_LINE_BYTES = 4 << 20
+
+
+class Table:
+    """A CSV file as lines of cells, every one as wide as the header; refuses with file, line and column."""
+
+    def __init__(self, file: Path, needed: Sequence[str], what: str) -> None:
+        self.file = file
+        self._reader = csv.reader(_lines(file), strict=True)
+        self.header = self._next() or []
+        if not self.header:
+            raise BenchError(f"{file}: is empty; this is no {what} of ours")
+        missing = [column for column in needed if column not in self.header]
+        if missing:
+            raise BenchError(f"{file}, line 1: {_what_is_wrong(self.header, missing)}; this is no {what} of ours")
+
+    def __iter__(self) -> Iterator[tuple[int, list[str]]]:
+        width = len(self.header)
+        while (cells := self._next()) is not None:
+            if len(cells) == width:
+                yield self._reader.line_num, cells
+            elif len(cells) > width:
+                self.refuse(self._reader.line_num, self.header[-1], f"{len(cells)} cells, where the header has {width}")
+            elif cells:
+                self.refuse(
+                    self._reader.line_num, self.header[len(cells)], "the line ends before it: is the file cut off?"
+                )
+
+    def _next(self) -> list[str] | None:
+        try:
+            return next(self._reader, None)
+        except csv.Error as error:
+            raise BenchError(f"{self.file}, line {self._reader.line_num}: {error}; is the file cut off?") from None
+
+    def refuse(self, line: int, column: str, why: str) -> NoReturn:
+        raise BenchError(f"{self.file}, line {line}, column {column}: {why}")
+
+
+def _what_is_wrong(header: Sequence[str], missing: Sequence[str]) -> str:
+    if len(header) == 1 and ";" in header[0]:
+        return "cells are separated by ';': export with ',' and decimal points"
+    shown = f"no column {', '.join(missing[:4])}{' …' if len(missing) > 4 else ''}"
+    return f"{shown} (it begins with {short(','.join(header[:6]))})"
+
+
+def _lines(file: Path) -> Iterator[str]:
+    """The lines of a text file, each checked before it is used."""
+    number = 0
+    try:
+        with open(file, "rb") as source:
+            while line := source.readline(LONGEST_LINE_BYTES):
+                number += 1
+                if number == 1:
+                    line = _without_mark(file, line)
+                yield _text(file, number, line)
+    except OSError as error:
+        raise BenchError(f"{file}: cannot be read ({error.strerror or error})") from None
+
+
+def _without_mark(file: Path, line: bytes) -> bytes:
+    """The first line without the mark that Excel puts before UTF-8."""
+    if line.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise BenchError(f"{file}, line 1: is UTF-16; save it as UTF-8")
+    return line.removeprefix(b"\xef\xbb\xbf")
+
+
+def _text(file: Path, number: int, line: bytes) -> str:
+    where = f"{file}, line {number}"
+    if b"\0" in line:
+        raise BenchError(f"{where}, column {line.index(0) + 1}: a NUL byte; this is no text file")
+    if not line.endswith(b"\n"):
+        long = len(line) >= LONGEST_LINE_BYTES
+        why = f"is longer than {LONGEST_LINE_BYTES >> 20} MiB" if long else "has no end: is the file cut off?"
+        raise BenchError(f"{where}: {why}")
+    try:
+        return line.decode()
+    except UnicodeDecodeError as error:
+        raise BenchError(f"{where}, column {error.start + 1}: not UTF-8; save the file as UTF-8") from None
+
+
+def short(cell: str) -> str:
+    """A cell as a message quotes it."""
+    return repr(cell if len(cell) <= 40 else f"{cell[:40]}…")
