@@ -112,7 +112,9 @@ def _check_phase(where: str, claim: Claim, phases: Sequence[str]) -> None:
     if phase and phase not in known:
         hint = _hint(phase, known, "the phases are") if known else f'write "{of_what}"'
         raise SuiteError(f"{where} speaks of {phase!r}; {hint}")
-    if sibling and (of_what != "time" or sibling not in TIME_SIBLINGS):
+    if sibling and of_what != "time":
+        raise SuiteError(f'{where} speaks of {sibling!r}; write "{of_what}/{phase}"')
+    if sibling and sibling not in TIME_SIBLINGS:
         raise SuiteError(f"{where} speaks of {sibling!r}; {_hint(sibling, TIME_SIBLINGS, 'a time has')}")
 
 
