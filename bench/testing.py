@@ -1,0 +1,156 @@
+"""Test a suite, a schedule or a whole run without a clock: scripted workers and a scripted device, with transcripts.
+
+Like httpx's MockTransport this seam is public: a plug-in's author may script a run too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from bench.measure.device import Block, Sample
+from bench.measure.messages import Describe, Facts, Failure, Measure, Open, Reply, Request, Take, Taken, Warm
+from bench.measure.schedule import METRONOME, Step
+from bench.measure.timing import WarmUp
+from bench.measure.workers import WorkerDied
+from bench.model import Environment, Value
+
+# What a scripted variant does when it is sampled: seconds, or what goes wrong.
+Behaviour = float | Failure | WorkerDied
+Script = Callable[[str, str], Behaviour]
+
+
+@dataclass(slots=True, kw_only=True)
+class ScriptedLauncher:
+    """Workers that answer from ``script(variant, phase)`` and write what they were asked into ``transcript``.
+
+    ``script`` is asked with phase ``open``, ``facts``, a phase for warming up and for every sample; None stands for
+    one millisecond.  ``facts``: variant -> metric -> value.
+    """
+
+    script: Script = field(default=lambda variant, phase: 1e-3)  # noqa: ARG005
+    facts: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    transcript: list[str] = field(default_factory=list)
+    launched: int = 0
+
+    def launch(self, *, taking_turns: bool, environment: Mapping[str, str]) -> ScriptedWorker:
+        self.launched += 1
+        turns = " taking turns" if taking_turns else ""
+        extra = "".join(f" {name}={value}" for name, value in environment.items())
+        self.transcript.append(f"worker {self.launched}{turns}{extra}")
+        return ScriptedWorker(launcher=self, name=f"worker {self.launched}")
+
+    def close(self) -> None:
+        self.transcript.append("end")
+
+    def lines(self, *beginnings: str) -> list[str]:
+        """The lines of the transcript that begin with one of these."""
+        return [line for line in self.transcript if line.startswith(beginnings)]
+
+
+@dataclass(slots=True, kw_only=True)
+class ScriptedWorker:
+    """One worker of a ScriptedLauncher."""
+
+    launcher: ScriptedLauncher
+    name: str
+
+    def ask(self, request: Request, *, limit_seconds: float = 600.0) -> Reply:  # noqa: ARG002
+        if isinstance(request, Take):
+            return Reply()
+        if isinstance(request, Describe):
+            return Reply(environment=Environment(facts={"python": "scripted", "torch": "scripted"}))
+        if isinstance(request, Measure):
+            return self._measure(request)
+        if isinstance(request, Open):
+            return self._do("open", request.variant, "open")
+        if isinstance(request, Facts):
+            reply = self._do("facts", request.case.variant, "facts")
+            return Reply(failure=reply.failure, values=self.launcher.facts.get(request.case.variant, {}))
+        if isinstance(request, Warm):
+            reply = self._do("warm", request.variant, request.phase)
+            warm = reply.warm_up or WarmUp(first_call=1e-3, settle=3, seconds=1e-3)
+            return Reply(failure=reply.failure, variant=request.variant, warm_up=warm)
+        self.launcher.transcript.append("close")
+        return Reply()
+
+    def close(self) -> None:
+        self.launcher.transcript.append(f"drop {self.name}")
+
+    def _do(self, what: str, variant: str, phase: str) -> Reply:
+        self.launcher.transcript.append(f"{what} {variant} {phase}".removesuffix(f" {what}"))
+        behaviour = self.launcher.script(variant, phase)
+        if isinstance(behaviour, WorkerDied):
+            raise behaviour
+        if isinstance(behaviour, Failure):
+            return Reply(variant=variant, failure=behaviour)
+        return Reply(variant=variant, warm_up=WarmUp(first_call=2 * behaviour, settle=3, seconds=behaviour))
+
+    def _measure(self, request: Measure) -> Reply:
+        taken: list[Taken] = []
+        words: list[str] = []
+        for step in request.steps:
+            words.append(step.variant or "metronome")
+            behaviour = 1e-4 if step.variant == METRONOME else self.launcher.script(step.variant, step.phase)
+            if not isinstance(behaviour, float):
+                self.launcher.transcript.append(f"measure {' '.join(words)}")
+                if isinstance(behaviour, WorkerDied):
+                    raise behaviour
+                return Reply(variant=step.variant, failure=behaviour, taken=tuple(taken))
+            taken.append(_taken(step, behaviour))
+        self.launcher.transcript.append(f"measure {' '.join(words)}")
+        return Reply(taken=tuple(taken))
+
+
+def _taken(step: Step, seconds: float) -> Taken:
+    if step.variant == METRONOME:
+        return Taken(metronomes={"hash": seconds})
+    return Taken(sample=Sample(seconds=seconds))
+
+
+class ScriptedDevice:
+    """A device whose clock is a script: every block is called, and takes what ``seconds()`` says."""
+
+    kind = "cpu"
+    torch_name = "cpu"
+
+    def __init__(self, seconds: Callable[[], float] = lambda: 1e-3, free_bytes: int = 1 << 40) -> None:
+        self._seconds, self._free_bytes = seconds, free_bytes
+        self.transcript: list[str] = []
+
+    def sample(self, block: Block, loops: int) -> Sample:
+        self.transcript.append(f"sample of {loops}")
+        block(loops)
+        return Sample(seconds=self._seconds())
+
+    def once(self, block: Block) -> float:
+        self.transcript.append("once")
+        block(1)
+        return self._seconds()
+
+    def metronomes(self) -> Mapping[str, float]:
+        self.transcript.append("metronomes")
+        return {"hash": 1e-4}
+
+    def peak(self, call: Callable[[], object]) -> Mapping[str, float]:
+        self.transcript.append("peak")
+        call()
+        return {"peak": 1024.0}
+
+    def free_bytes(self) -> int:
+        return self._free_bytes
+
+    def ceilings(self) -> Mapping[str, float]:
+        return {"bytes": 1e10, "flops": 1e11}
+
+    def facts(self) -> Mapping[str, Value]:
+        return {}
+
+
+class Silent:
+    """A progress that says nothing."""
+
+    def start(self, groups: object, passes_expected: int) -> None: ...
+    def process_done(self, pass_: int, group: str, seconds: float) -> None: ...
+    def pass_done(self, pass_: int, precision_reached: object, seconds_left: float | None) -> None: ...
+    def message(self, text: str) -> None: ...
