@@ -56,7 +56,7 @@ class Cuda:
         host = self.stream.enqueue_seconds(lambda: block(1))
         cold, is_cold_proven = self.stream.held(lambda hold: self._cold(block, loops, flush, hold), host)
         batch = max(1, min(loops, int(LONGEST_BATCH_SECONDS / max(host, 1e-9))))
-        # The last of the cold calls has left the cache as it found use for it: the next ones are hot.
+        # The last cold call leaves its data in the cache, so the batch that follows is hot.
         hot, is_hot_proven = self.stream.held(
             lambda hold: [self.stream.held_span(lambda: block(batch), hold)], host * batch
         )

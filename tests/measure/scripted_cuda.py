@@ -213,7 +213,10 @@ class ScriptedTorch:
 
     def __init__(self, gpu: ScriptedGpu, **properties: Any) -> None:
         self.gpu, self.cuda = gpu, Cudart(gpu, **properties)
-        self.backends = SimpleNamespace(cudnn=SimpleNamespace(allow_tf32=True))
+        self.backends = SimpleNamespace(
+            cudnn=SimpleNamespace(allow_tf32=True, version=lambda: 91002),
+            cpu=SimpleNamespace(get_cpu_capability=lambda: "AVX2"),
+        )
         self.precision = "highest"
         self.flops = {("float32", "highest"): 60e12, ("float32", "high"): 400e12, ("bfloat16", "highest"): 800e12}
         self.buffers = 0
