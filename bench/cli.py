@@ -89,9 +89,9 @@ def run(
 def _options(
     device: str, tier: str, processes: int | None, precision: str, budget: str, seed: int, timeout: str
 ) -> Options:
+    from bench.claims import parse_fraction
     from bench.measure.runner import Options
     from bench.measure.session import resolve_device
-    from bench.claims import parse_fraction
 
     if tier not in BUDGET_SECONDS:
         raise BenchError(f"--tier {tier!r}: use {', '.join(BUDGET_SECONDS)}")

@@ -22,13 +22,12 @@ Script = Callable[[str, str], Behaviour]
 
 @dataclass(slots=True, kw_only=True)
 class ScriptedLauncher:
-    """Workers that answer from ``script(variant, phase)`` and write what they were asked into ``transcript``.
+    """Workers that answer from ``script(name, phase)`` and write what they were asked into ``transcript``.
 
-    ``script`` is asked with phase ``open``, ``facts``, a phase for warming up and for every sample; None stands for
-    one millisecond.  ``facts``: variant -> metric -> value.
+    ``script`` is asked with phase ``open``, ``facts``, a phase for warming up and for every sample.  ``facts``: variant -> metric -> value.
     """
 
-    script: Script = field(default=lambda variant, phase: 1e-3)  # noqa: ARG005
+    script: Script = field(default=lambda name, phase: 1e-3)  # noqa: ARG005
     facts: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     transcript: list[str] = field(default_factory=list)
     launched: int = 0
@@ -63,47 +62,47 @@ class ScriptedWorker:
         if isinstance(request, Measure):
             return self._measure(request)
         if isinstance(request, Open):
-            return self._do("open", request.variant, "open")
+            return self._do("open", request.name, "open")
         if isinstance(request, Facts):
-            reply = self._do("facts", request.case.variant, "facts")
+            reply = self._do("facts", request.case.name, "facts")
             return Reply(failure=reply.failure, values=self.launcher.facts.get(request.case.variant, {}))
         if isinstance(request, Warm):
-            reply = self._do("warm", request.variant, request.phase)
+            reply = self._do("warm", request.name, request.phase)
             warm = reply.warm_up or WarmUp(first_call=1e-3, settle=3, seconds=1e-3)
-            return Reply(failure=reply.failure, variant=request.variant, warm_up=warm)
+            return Reply(failure=reply.failure, warm_up=warm)
         self.launcher.transcript.append("close")
         return Reply()
 
     def close(self) -> None:
         self.launcher.transcript.append(f"drop {self.name}")
 
-    def _do(self, what: str, variant: str, phase: str) -> Reply:
-        self.launcher.transcript.append(f"{what} {variant} {phase}".removesuffix(f" {what}"))
-        behaviour = self.launcher.script(variant, phase)
+    def _do(self, what: str, name: str, phase: str) -> Reply:
+        self.launcher.transcript.append(f"{what} {name} {phase}".removesuffix(f" {what}"))
+        behaviour = self.launcher.script(name, phase)
         if isinstance(behaviour, WorkerDied):
             raise behaviour
         if isinstance(behaviour, Failure):
-            return Reply(variant=variant, failure=behaviour)
-        return Reply(variant=variant, warm_up=WarmUp(first_call=2 * behaviour, settle=3, seconds=behaviour))
+            return Reply(failure=behaviour)
+        return Reply(warm_up=WarmUp(first_call=2 * behaviour, settle=3, seconds=behaviour))
 
     def _measure(self, request: Measure) -> Reply:
         taken: list[Taken] = []
         words: list[str] = []
         for step in request.steps:
-            words.append(step.variant or "metronome")
-            behaviour = 1e-4 if step.variant == METRONOME else self.launcher.script(step.variant, step.phase)
+            words.append(step.name or "metronome")
+            behaviour = 1e-4 if step.name == METRONOME else self.launcher.script(step.name, step.phase)
             if not isinstance(behaviour, float):
                 self.launcher.transcript.append(f"measure {' '.join(words)}")
                 if isinstance(behaviour, WorkerDied):
                     raise behaviour
-                return Reply(variant=step.variant, failure=behaviour, taken=tuple(taken))
+                return Reply(name=step.name, failure=behaviour, taken=tuple(taken))
             taken.append(_taken(step, behaviour))
         self.launcher.transcript.append(f"measure {' '.join(words)}")
         return Reply(taken=tuple(taken))
 
 
 def _taken(step: Step, seconds: float) -> Taken:
-    if step.variant == METRONOME:
+    if step.name == METRONOME:
         return Taken(metronomes={"hash": seconds})
     return Taken(sample=Sample(seconds=seconds))
 

@@ -3,33 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from bench.errors import BenchError
-from bench.measure.messages import Request, Reply, Take
+from bench.measure.messages import Reply, Request, Take
 from bench.measure.workers import Launcher, Worker, WorkerDied
 from bench.suite import Settings
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """Where workers come from, and the settings that all of them start with."""
+
+    launcher: Launcher
+    settings: Settings | None = None
+
+
 class Crew:
-    """Workers that have taken the device.
+    """Workers that have taken the device, by side: ``run`` has one side, ``""``; ``ab`` has ``a`` and ``b``.
 
     ``cheap``: a process of its own for every group (CPU).  Otherwise one process serves all groups of a pass, because
     a CUDA context and its libraries cost a second or two.
     """
 
-    def __init__(self, launcher: Launcher, torch_name: str, *, cheap: bool) -> None:
-        self._launcher, self._torch_name, self._cheap = launcher, torch_name, cheap
-        self._kept: dict[bool, Worker] = {}
+    def __init__(self, sides: Mapping[str, Side], torch_name: str, *, cheap: bool) -> None:
+        self._sides, self._torch_name, self._cheap = sides, torch_name, cheap
+        self._kept: dict[tuple[str, bool], Worker] = {}
 
-    def shared(self, *, taking_turns: bool) -> Worker:
-        """The worker in which variants share a process."""
-        if taking_turns not in self._kept:
-            self._kept[taking_turns] = self._launch(taking_turns, {})
-        return self._kept[taking_turns]
+    def shared(self, side: str, *, taking_turns: bool) -> Worker:
+        """The worker of a side in which variants share a process."""
+        key = side, taking_turns
+        if key not in self._kept:
+            self._kept[key] = self.isolated(side, taking_turns=taking_turns, settings=None)
+        return self._kept[key]
 
-    def isolated(self, *, taking_turns: bool, settings: Settings | None) -> Worker:
+    def isolated(self, side: str, *, taking_turns: bool, settings: Settings | None) -> Worker:
         """A worker for one use, with the environment its settings ask for."""
-        return self._launch(taking_turns, settings.environment if settings else {})
+        launcher, common = self._sides[side].launcher, self._sides[side].settings
+        environment = {**(common.environment if common else {}), **(settings.environment if settings else {})}
+        worker = launcher.launch(taking_turns=taking_turns, environment=environment)
+        ask(worker, Take(torch_name=self._torch_name, settings=common))
+        return worker
 
     def drop(self, worker: Worker) -> None:
         """Let a worker go that died or must not be used again."""
@@ -45,11 +59,6 @@ class Crew:
         """Every process ends."""
         for worker in list(self._kept.values()):
             self.drop(worker)
-
-    def _launch(self, taking_turns: bool, environment: Mapping[str, str]) -> Worker:
-        worker = self._launcher.launch(taking_turns=taking_turns, environment=environment)
-        ask(worker, Take(torch_name=self._torch_name))
-        return worker
 
 
 def ask(worker: Worker, request: Request) -> Reply:

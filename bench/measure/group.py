@@ -1,7 +1,7 @@
-"""One process of one group: open its variants, warm them, take the rounds, and make the records.
+"""One process of one group: open its members, warm them, take the rounds, and make the records.
 
-Variants that can share a process do; those with process-wide settings sit in workers of their own and are asked in
-turn.  One scheduler serves both: consecutive steps of the same worker travel together.
+Members that can share a process do; those with process-wide settings sit in workers of their own and are asked in
+turn, and so do the two sides of ``ab``.  One scheduler serves all: consecutive steps of a worker travel together.
 """
 
 from __future__ import annotations
@@ -20,17 +20,32 @@ from bench.measure.schedule import METRONOME, Step
 from bench.measure.timing import WarmUp, choose_loops, choose_rounds
 from bench.measure.workers import Worker, WorkerDied
 from bench.model import Case, Record, Samples
+from bench.suite import Settings
 
-# What belongs to one record besides its case, status and numbers.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A case as it stands in a group; ``side`` is empty in ``run``, ``a`` or ``b`` in ``ab``."""
+
+    case: Case
+    side: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.side}:{self.case.variant}" if self.side else self.case.variant
+
+
+# What belongs to one record besides its member, status and numbers is the maker's.
 MakeRecord = Callable[..., Record]
 
 
 @dataclass(slots=True, kw_only=True)
 class Group:
-    """All variants at one point, and what a run has learnt of them so far."""
+    """All variants at one point (in ``ab``: on both sides), and what a run has learnt of them so far."""
 
+    name: str
     found: Found
-    cases: Mapping[str, Case]
+    members: Mapping[str, Member]
     seed: int
     limit_seconds: float
     loops: dict[str, int] = field(default_factory=dict)
@@ -40,66 +55,62 @@ class Group:
     cost_seconds: float = 0.0
 
     @property
-    def name(self) -> str:
-        return next(iter(self.cases.values())).group
-
-    @property
     def alive(self) -> list[str]:
-        """Variants that have not failed; what failed once is not tried again in this run."""
-        return [v for v in self.cases if v not in self.lost]
+        """Members that have not failed; what failed once is not tried again in this run."""
+        return [name for name in self.members if name not in self.lost]
 
     @property
     def taking_turns(self) -> bool:
-        return any(self.found.benchmark.settings(v) is not None for v in self.cases)
+        """Whether several workers are alive at once."""
+        sides = {member.side for member in self.members.values()}
+        return len(sides) > 1 or any(self.settings(name) is not None for name in self.members)
 
-    def open(self, variant: str) -> Open:
+    def settings(self, name: str) -> Settings | None:
+        """The process-wide settings of a member, or None when it shares a process."""
+        return self.found.benchmark.settings(self.members[name].case.variant)
+
+    def open(self, name: str) -> Open:
+        """The request that builds a member."""
+        case = self.members[name].case
         return Open(
+            name=name,
             file=str(self.found.path),
             benchmark=self.found.benchmark.name,
-            variant=variant,
-            point=self.cases[variant].point,
+            variant=case.variant,
+            point=case.point,
             seed=self.seed,
         )
 
 
 class _LostError(Exception):
-    """A variant (or, with no name, whoever was measured) cannot go on; ``broken`` workers must be replaced."""
+    """A member (or, without a name, nobody knows which) cannot go on; ``broken``: its workers must be replaced."""
 
-    def __init__(self, variant: str, failure: Failure, broken: bool) -> None:
+    def __init__(self, name: str, failure: Failure, *, broken: bool) -> None:
         super().__init__(failure.reason)
-        self.variant, self.failure, self.broken = variant, failure, broken
+        self.name, self.failure, self.broken = name, failure, broken
 
 
 def gather_facts(group: Group, crew: Crew, record: MakeRecord) -> list[Record]:
-    """Memory, work and checks of every variant, each in a worker that did nothing else: process 0."""
+    """Memory, work and checks of every member, each in a worker that did nothing else: process 0."""
     records = []
-    for variant in group.alive:
-        settings = group.found.benchmark.settings(variant)
-        worker = crew.isolated(taking_turns=group.taking_turns, settings=settings)
+    for name in group.alive:
+        worker = crew.isolated(group.members[name].side, taking_turns=group.taking_turns, settings=group.settings(name))
         try:
-            reply = _ask(worker, Facts(case=group.open(variant)), variant, group)
+            reply = _ask(worker, Facts(case=group.open(name)), name, group)
         except _LostError as lost:
             records.append(_lose(group, lost, record, process=0))
-            continue
+        else:
+            found = {"values": reply.values, "checks": reply.checks, "warnings": reply.warnings}
+            records.append(record(group.members[name], process=0, status="ok", **found))
         finally:
             crew.drop(worker)
-        records.append(
-            record(
-                case=group.cases[variant],
-                process=0,
-                status="ok",
-                values=reply.values,
-                checks=reply.checks,
-                warnings=reply.warnings,
-            )
-        )
     return records
 
 
 def measure_process(group: Group, crew: Crew, record: MakeRecord) -> list[Record]:
-    """One timed process of a group, as a record per variant.
+    """One timed process of a group, as a record per member.
 
-    A variant that fails is recorded once and left out; the others go on.  When a worker dies during a batch nobody
+    A member that fails is recorded once and left out; the others go on.  When a worker dies during a batch nobody
     knows at whose step, so the process is measured again with one step a message.
     """
     records: list[Record] = []
@@ -107,86 +118,79 @@ def measure_process(group: Group, crew: Crew, record: MakeRecord) -> list[Record
     together = True
     while group.alive:
         try:
-            records += _attempt(group, crew, number, record, together)
+            records += _attempt(group, crew, number, record, together=together)
             break
         except _LostError as lost:
-            if lost.variant:
+            # A worker that dies between members, twice, takes whoever is first with it rather than go on for ever.
+            lost.name = lost.name or ("" if together else group.alive[0])
+            if lost.name:
                 records.append(_lose(group, lost, record, process=number))
-            together = together and bool(lost.variant)
+            together = together and bool(lost.name)
     group.processes = number
     group.cost_seconds = time.monotonic() - start
     return records
 
 
 def _lose(group: Group, lost: _LostError, record: MakeRecord, *, process: int) -> Record:
-    group.lost.add(lost.variant)
+    group.lost.add(lost.name)
     failure = lost.failure
     trace = (failure.trace,) if failure.trace else ()
-    return record(
-        case=group.cases[lost.variant], process=process, status=failure.status, reason=failure.reason, warnings=trace
-    )
+    member = group.members[lost.name]
+    return record(member, process=process, status=failure.status, reason=failure.reason, warnings=trace)
 
 
-def _attempt(group: Group, crew: Crew, number: int, record: MakeRecord, together: bool) -> list[Record]:
+def _attempt(group: Group, crew: Crew, number: int, record: MakeRecord, *, together: bool) -> list[Record]:
     seats = _seat(group, crew)
     try:
         order = schedule.rotated(group.alive, number)
-        for variant in order:
-            _ask(seats[variant], group.open(variant), variant, group)
-        warm = {(v, p): _warm(seats[v], v, p, group) for p in group.found.benchmark.phases for v in order}
+        for name in order:
+            _ask(seats[name], group.open(name), name, group)
+        warm = {(name, p): _warm(seats[name], name, p, group) for p in group.found.benchmark.phases for name in order}
         _choose(group, warm)
         steps = schedule.rounds(group.alive, group.loops, group.rounds, first=number)
-        taken = _take(seats, steps, group, together)
-        return _records(group, number, warm, list(zip(steps, taken, strict=True)), record)
+        taken = _take(seats, steps, group, together=together)
     except _LostError as lost:
-        if lost.broken:
-            for worker in set(seats.values()):
-                crew.drop(worker)
+        _leave(seats, group, crew, broken=lost.broken)
         raise
-    finally:
-        _leave(seats, group, crew)
+    _leave(seats, group, crew, broken=False)
+    return _records(group, number, warm, list(zip(steps, taken, strict=True)), record)
 
 
 def _seat(group: Group, crew: Crew) -> dict[str, Worker]:
-    """variant -> worker: one for all that share, one for each with settings of its own."""
-    seats: dict[str, Worker] = {}
-    shared: Worker | None = None
-    for variant in group.alive:
-        settings = group.found.benchmark.settings(variant)
-        if settings is not None:
-            seats[variant] = crew.isolated(taking_turns=group.taking_turns, settings=settings)
-        else:
-            shared = shared or crew.shared(taking_turns=group.taking_turns)
-            seats[variant] = shared
-    return seats
+    """name -> worker: one for all of a side that share, one for each with settings of its own."""
+    return {
+        name: crew.shared(group.members[name].side, taking_turns=group.taking_turns)
+        if group.settings(name) is None
+        else crew.isolated(group.members[name].side, taking_turns=True, settings=group.settings(name))
+        for name in group.alive
+    }
 
 
-def _leave(seats: Mapping[str, Worker], group: Group, crew: Crew) -> None:
-    """Shared workers close the group and may serve the next one; the others are done."""
-    for variant, worker in seats.items():
-        if group.found.benchmark.settings(variant) is not None:
+def _leave(seats: Mapping[str, Worker], group: Group, crew: Crew, *, broken: bool) -> None:
+    """Shared workers close the group and may serve the next one; the others, and broken ones, are done."""
+    for name, worker in {id(worker): (name, worker) for name, worker in seats.items()}.values():
+        if broken or group.settings(name) is not None:
             crew.drop(worker)
-    shared = {id(w): w for v, w in seats.items() if group.found.benchmark.settings(v) is None}
-    for worker in shared.values():
+            continue
         try:
             worker.ask(Close(), limit_seconds=group.limit_seconds)
         except WorkerDied:
             crew.drop(worker)
 
 
-def _ask(worker: Worker, request: Open | Warm | Measure | Facts, variant: str, group: Group) -> Reply:
-    """The reply, or _LostError naming the variant that was asked about (or the one the reply names)."""
+def _ask(worker: Worker, request: Open | Warm | Measure | Facts, name: str, group: Group) -> Reply:
+    """The reply, or _LostError naming the member that was asked about (or the one the reply names)."""
     try:
         reply = worker.ask(request, limit_seconds=group.limit_seconds)
     except WorkerDied as died:
-        raise _LostError(variant, Failure(status=died.status, reason=died.reason), broken=True) from None
+        raise _LostError(name, Failure(status=died.status, reason=died.reason), broken=True) from None
     if reply.failure is not None:
-        raise _LostError(reply.variant or variant, reply.failure, broken=reply.failure.fatal)
+        raise _LostError(reply.name or name, reply.failure, broken=reply.failure.fatal)
     return reply
 
 
-def _warm(worker: Worker, variant: str, phase: str, group: Group) -> WarmUp:
-    reply = _ask(worker, Warm(variant=variant, phase=phase), variant, group)
+def _warm(worker: Worker, name: str, phase: str, group: Group) -> WarmUp:
+    reply = _ask(worker, Warm(name=name, phase=phase), name, group)
     assert reply.warm_up is not None
     return reply.warm_up
 
@@ -201,18 +205,18 @@ def _choose(group: Group, warm: Mapping[tuple[str, str], WarmUp]) -> None:
     group.rounds = choose_rounds(round_seconds, len(group.alive))
 
 
-def _take(seats: Mapping[str, Worker], steps: list[Step], group: Group, together: bool) -> list[Taken]:
+def _take(seats: Mapping[str, Worker], steps: list[Step], group: Group, *, together: bool) -> list[Taken]:
     """The results of all steps in order.  Runs of steps of one worker travel in one message, or one by one."""
     anyone = next(iter(seats.values()))
 
     def seat(step: Step) -> Worker:
-        return anyone if step.variant == METRONOME else seats[step.variant]
+        return anyone if step.name == METRONOME else seats[step.name]
 
     taken: list[Taken] = []
     numbered = list(enumerate(steps))
     for _, run in itertools.groupby(numbered, key=lambda item: id(seat(item[1])) if together else item[0]):
         batch = tuple(step for _, step in run)
-        blamed = batch[0].variant if len({s.variant for s in batch}) == 1 else ""
+        blamed = batch[0].name if len({step.name for step in batch}) == 1 else ""
         taken += _ask(seat(batch[0]), Measure(steps=batch), blamed, group).taken
     return taken
 
@@ -224,18 +228,17 @@ def _records(
     results: list[tuple[Step, Taken]],
     record: MakeRecord,
 ) -> list[Record]:
-    beats = [taken.metronomes for step, taken in results if step.variant == METRONOME]
+    beats = [taken.metronomes for step, taken in results if step.name == METRONOME]
     metronomes = {name: tuple(beat[name] for beat in beats) for name in beats[0]} if beats else {}
     records = []
-    for variant in group.alive:
-        mine = [(step, taken.sample) for step, taken in results if step.variant == variant and taken.sample]
+    for name in group.alive:
+        mine = [(step.phase, taken.sample) for step, taken in results if step.name == name and taken.sample]
         samples = tuple(
-            _samples(phase, group.loops[phase], warm[variant, phase], [s for step, s in mine if step.phase == phase])
+            _samples(phase, group.loops[phase], warm[name, phase], [s for p, s in mine if p == phase])
             for phase in group.found.benchmark.phases
         )
-        records.append(
-            record(case=group.cases[variant], process=number, status="ok", samples=samples, metronomes=metronomes)
-        )
+        made = record(group.members[name], process=number, status="ok", samples=samples, metronomes=metronomes)
+        records.append(made)
     return records
 
 

@@ -16,13 +16,15 @@ from bench.measure.schedule import Step
 from bench.measure.timing import WarmUp
 from bench.model import Check, Environment, Point, Status
 from bench.store import from_json, to_json
+from bench.suite import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Take:
-    """Take a device."""
+    """Take a device; ``settings`` then hold for the whole process."""
 
     torch_name: str
+    settings: Settings | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +36,9 @@ class Describe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Open:
-    """Build one variant of a group, whose subjects then stay until ``Close``."""
+    """Build one variant of a group, under a name that ``Warm`` and ``Measure`` use, until ``Close``."""
 
+    name: str
     file: str
     benchmark: str
     variant: str
@@ -45,9 +48,9 @@ class Open:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Warm:
-    """Call one phase of a variant until it is steady."""
+    """Call one phase of what was opened under a name until it is steady."""
 
-    variant: str
+    name: str
     phase: str
 
 
@@ -93,10 +96,10 @@ class Taken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """An answer: ``failure`` with the variant it is about, or what the request asked for."""
+    """An answer: ``failure``, with the name it is about where a request had several, or what the request asked for."""
 
     failure: Failure | None = None
-    variant: str = ""
+    name: str = ""
     environment: Environment | None = None
     ceilings: Mapping[str, float] = field(default_factory=dict)
     warm_up: WarmUp | None = None

@@ -15,8 +15,8 @@ from bench.analysis import stopping
 from bench.analysis.estimate import process_log_ratios
 from bench.discover import Found
 from bench.measure import schedule
-from bench.measure.crew import Crew, ask
-from bench.measure.group import Group, MakeRecord, gather_facts, measure_process
+from bench.measure.crew import Crew, Side, ask
+from bench.measure.group import Group, MakeRecord, Member, gather_facts, measure_process
 from bench.measure.messages import Describe
 from bench.measure.workers import Launcher
 from bench.model import Case, Manifest, Record, StopReason
@@ -57,14 +57,15 @@ class Progress(Protocol):
 
 def make_groups(found: Iterable[Found], cases: Sequence[Case], options: Options) -> list[Group]:
     """The cases by group, in their order."""
-    members: dict[str, dict[str, Case]] = defaultdict(dict)
+    members: dict[str, dict[str, Member]] = defaultdict(dict)
     for case in cases:
-        members[case.group][case.variant] = case
+        members[case.group][case.variant] = Member(case=case)
     by_name = {(f.suite, f.benchmark.name): f for f in found}
     return [
         Group(
+            name=case.group,
             found=by_name[case.suite, case.benchmark],
-            cases=members[case.group],
+            members=members[case.group],
             seed=options.seed,
             limit_seconds=options.limit_seconds,
         )
@@ -88,7 +89,7 @@ class Run:
     ) -> None:
         self._options, self._groups, self._manifest = options, groups, manifest
         self._store, self._progress = store, progress
-        self._crew = Crew(launcher, options.device, cheap=options.kind == "cpu")
+        self._crew = Crew({"": Side(launcher=launcher)}, options.device, cheap=options.kind == "cpu")
         self._environment = ""
         self._ratios: dict[str, dict[tuple[str, str], list[float]]] = {g.name: defaultdict(list) for g in groups}
         self._stops: dict[str, StopReason] = {}
@@ -135,7 +136,7 @@ class Run:
         self._learn(group, records)
 
     def _describe(self) -> None:
-        worker = self._crew.isolated(taking_turns=False, settings=None)
+        worker = self._crew.isolated("", taking_turns=False, settings=None)
         reply = ask(worker, Describe(ceilings=True))
         self._crew.drop(worker)
         assert reply.environment is not None
@@ -148,10 +149,10 @@ class Run:
         names = [g.name for g in self._groups if g.found.benchmark.phases]
         self._progress.start(names, self._options.processes or stopping.MINIMUM)
         for group in self._groups:
-            new = [case for case in group.cases.values() if case.id not in self._known]
+            new = [member for member in group.members.values() if member.case.id not in self._known]
             reason = group.found.benchmark.skip_reason(self._options.kind)
             if reason:
-                skipped = [self._record(group, case=c, process=0, status="skipped", reason=reason) for c in new]
+                skipped = [self._record(group, member, process=0, status="skipped", reason=reason) for member in new]
                 self._keep(group, skipped)
             elif new:
                 self._keep(group, gather_facts(group, self._crew, self._maker(group)))
@@ -220,9 +221,9 @@ class Run:
     def _maker(self, group: Group) -> MakeRecord:
         return functools.partial(self._record, group)
 
-    def _record(self, group: Group, *, case: Case, **measured: Any) -> Record:
+    def _record(self, group: Group, member: Member, **measured: Any) -> Record:
         return Record(
-            case=case,
+            case=member.case,
             version=group.found.version,
             environment=self._environment,
             run=self._manifest.run,

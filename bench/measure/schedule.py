@@ -13,9 +13,9 @@ METRONOME = ""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One thing a worker does: a sample of ``variant`` in ``phase``, or the metronomes (``variant`` empty)."""
+    """One thing a worker does: a sample of what it opened under ``name``, or the metronomes (METRONOME)."""
 
-    variant: str
+    name: str
     phase: str = ""
     loops: int = 0
 
@@ -25,17 +25,17 @@ def rotated(items: Sequence[T], by: int) -> list[T]:
     return [items[(i + by) % len(items)] for i in range(len(items))]
 
 
-def rounds(variants: Sequence[str], loops: dict[str, int], count: int, first: int = 0) -> list[Step]:
-    """``count`` rounds: the metronomes, then for each phase every variant once, in an order that rotates by round.
+def rounds(names: Sequence[str], loops: dict[str, int], count: int, first: int = 0) -> list[Step]:
+    """``count`` rounds: the metronomes, then for each phase every name once, in an order that rotates by round.
 
-    Forwards and backwards in turn, so that each variant follows each other one and itself is never favoured by its
-    neighbour.  ``loops``: phase -> calls per sample.
+    Forwards and backwards in turn, so that each follows each other one and none is favoured by its neighbour.
+    ``loops``: phase -> calls per sample.
     """
     steps: list[Step] = []
     for number in range(first, first + count):
-        order = rotated(variants, number)
-        if (number // len(variants)) % 2:
+        order = rotated(names, number)
+        if (number // len(names)) % 2:
             order.reverse()
-        steps.append(Step(variant=METRONOME))
-        steps += [Step(variant=v, phase=phase, loops=n) for phase, n in loops.items() for v in order]
+        steps.append(Step(name=METRONOME))
+        steps += [Step(name=name, phase=phase, loops=calls) for phase, calls in loops.items() for name in order]
     return steps

@@ -35,6 +35,7 @@ from bench.measure.messages import (
     receive_request,
     send,
 )
+from bench.measure.schedule import METRONOME, Step
 from bench.measure.settings import apply
 from bench.measure.subject import blocks, build, share
 from bench.model import Check
@@ -77,14 +78,15 @@ class Worker:
         if isinstance(request, Measure):
             return self._measure(request)
         if isinstance(request, Warm):
-            block = self._blocks[request.variant][request.phase]
-            return Reply(variant=request.variant, warm_up=timing.warm_up(self.device, block))
+            return Reply(warm_up=timing.warm_up(self.device, self._blocks[request.name][request.phase]))
         if isinstance(request, Open):
             return self._open(request)
         if isinstance(request, Facts):
             return self._facts(request.case)
         if isinstance(request, Take):
             self._device = self._device or make_device(request.torch_name)
+            if request.settings is not None:
+                apply(request.settings)
             return Reply()
         if isinstance(request, Describe):
             ceilings = self.device.ceilings() if request.ceilings else {}
@@ -100,8 +102,8 @@ class Worker:
     def _open(self, request: Open) -> Reply:
         benchmark = self._prepare(request)
         subject = self._build_fairly(benchmark, request)
-        self._blocks[request.variant] = blocks(subject, benchmark.phases, request.seed)
-        return Reply(variant=request.variant)
+        self._blocks[request.name] = blocks(subject, benchmark.phases, request.seed)
+        return Reply()
 
     def _prepare(self, request: Open) -> Benchmark:
         """The benchmark of a case that fits this machine, with its variant's settings in force."""
@@ -130,25 +132,25 @@ class Worker:
         return build(benchmark, variant, request.point, self.device.torch_name, request.seed)
 
     def _measure(self, request: Measure) -> Reply:
-        """Take the steps without collecting garbage in between; a failing step ends the batch and names its variant."""
+        """Take the steps without collecting garbage in between; a failing step ends the batch and is named."""
         taken: list[Taken] = []
         gc.collect()
         gc.disable()
         try:
             for step in request.steps:
-                if not step.variant:
+                if step.name == METRONOME:
                     taken.append(Taken(metronomes=dict(self.device.metronomes())))
                     continue
                 try:
-                    taken.append(Taken(sample=self._sample(step.variant, step.phase, step.loops)))
+                    taken.append(Taken(sample=self._sample(step)))
                 except Exception as error:
-                    return Reply(variant=step.variant, failure=failure_of(error), taken=tuple(taken))
+                    return Reply(name=step.name, failure=failure_of(error), taken=tuple(taken))
         finally:
             gc.enable()
         return Reply(taken=tuple(taken))
 
-    def _sample(self, variant: str, phase: str, loops: int) -> Sample:
-        return self.device.sample(self._blocks[variant][phase], loops)
+    def _sample(self, step: Step) -> Sample:
+        return self.device.sample(self._blocks[step.name][step.phase], step.loops)
 
     def _facts(self, case: Open) -> Reply:
         benchmark = self._prepare(case)
@@ -160,7 +162,7 @@ class Worker:
         if case.variant != benchmark.baseline and self._baseline is not None:
             backward = "backward" in benchmark.phases
             checks = numerics.checks(self._baseline, subject, backward=backward, seed=case.seed)
-        return Reply(variant=case.variant, values=values, checks=checks)
+        return Reply(values=values, checks=checks)
 
     def _close(self) -> Reply:
         self._blocks, self._baseline = {}, None
