@@ -1,0 +1,118 @@
+"""Says on stderr how far a run has come: a live display on a terminal, one plain line per pass in a log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from bench.report.words import counted, duration, escape, share
+
+_BAR = 24  # characters
+
+
+class Progress:
+    """The progress of one run.  ``clock`` answers in monotonic seconds.
+
+    Redrawn only when the run reports something: a thread of its own would wake the CPU that is being measured.
+    """
+
+    def __init__(self, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console = console or Console(stderr=True)
+        self._clock = clock
+        self._live: Live | None = None
+        self._groups = self._passes = self._pass = 1
+        self._done = 0
+        self._current = self._precision = ""
+        self._started = self._ends = clock()
+        self._told = False
+
+    def start(self, groups: Sequence[str], passes_expected: int) -> None:
+        """Begin: these groups, each once in every pass."""
+        self._groups, self._passes, self._started = max(1, len(groups)), max(1, passes_expected), self._clock()
+        self.message(f"measuring {counted(len(groups), 'group')}, about {counted(self._passes, 'pass', 'passes')}")
+        # FORCE_COLOR makes rich take a log for a terminal; a display that moves the cursor needs a real one.
+        if self._console.is_interactive and self._console.file.isatty():
+            self._live = Live(Text(), console=self._console, auto_refresh=False, transient=True)
+            self._live.start()
+
+    def process_done(self, pass_: int, group: str, seconds: float) -> None:
+        """One process of ``group`` ended after ``seconds``."""
+        if pass_ != self._pass:
+            self._pass, self._done = pass_, 0
+        self._done += 1
+        self._current = f"{escape(group)} took {duration(seconds) if seconds >= 10 else f'{seconds:.1f} s'}"
+        if not self._told:  # nobody has said yet how long it will take: as long as so far, for each process
+            done = (self._pass - 1) * self._groups + self._done
+            left = max(0, self._passes * self._groups - done)
+            self._ends = self._clock() + (self._clock() - self._started) / done * left
+        self._draw()
+
+    def pass_done(self, pass_: int, precision_reached: Mapping[str, float | None], seconds_left: float | None) -> None:
+        """A pass ended: half-widths reached by group, as fractions, and how long the rest will take, if known."""
+        self._precision = _widest(precision_reached)
+        self._passes = max(self._passes, pass_)
+        if seconds_left is not None:
+            self._told, self._ends = True, self._clock() + seconds_left
+        if self._live is None:
+            self.message(f"pass {pass_}: {self._precision}, {self._left()}")
+        self._draw()
+
+    def message(self, text: str) -> None:
+        """Say something in passing, above the display."""
+        self._console.print(Text(escape(text, 400)), soft_wrap=True)
+
+    def close(self) -> None:
+        """Take the display away; safe at any time, more than once."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def _left(self) -> str:
+        return f"about {duration(max(0.0, self._ends - self._clock()))} left"
+
+    def _draw(self) -> None:
+        if self._live is not None:
+            self._live.update(self._text(), refresh=True)
+
+    def _text(self) -> Text:
+        filled = min(_BAR, _BAR * self._done // self._groups)
+        parts = [
+            f"pass {self._pass} of about {max(self._passes, self._pass)}",
+            "━" * filled + "─" * (_BAR - filled),
+            f"{self._done} of {counted(self._groups, 'group')}",
+            *([self._precision] if self._precision else []),
+            self._left(),
+        ]
+        return Text(f"{'  '.join(parts)}\n  {self._current}", no_wrap=True, overflow="ellipsis")
+
+
+def _widest(precision_reached: Mapping[str, float | None]) -> str:
+    """The group that is furthest from being known: ``widest ±1.4 % (conv/…)``."""
+    known = {group: half for group, half in precision_reached.items() if half is not None}
+    if not known:
+        return "precision not known yet"
+    group = max(known, key=lambda name: known[name])
+    return f"widest ±{share(known[group])} ({escape(group, 60)})"
+
+
+class Silence:
+    """A progress that says nothing, for ``--quiet``."""
+
+    def start(self, groups: Sequence[str], passes_expected: int) -> None:
+        pass
+
+    def process_done(self, pass_: int, group: str, seconds: float) -> None:
+        pass
+
+    def pass_done(self, pass_: int, precision_reached: Mapping[str, float | None], seconds_left: float | None) -> None:
+        pass
+
+    def message(self, text: str) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
