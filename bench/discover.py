@@ -90,7 +90,9 @@ def _suite_files(path: Path) -> Iterator[Path]:
         yield path
         return
     for file in sorted(path.rglob("*.py")):
-        if not file.name.startswith(("_", ".")) and not any(part.startswith(".") for part in file.parts[1:]):
+        # Only below the folder: the folder itself may lie in a .venv.
+        hidden = any(part.startswith(".") for part in file.relative_to(path).parts)
+        if not hidden and not file.name.startswith("_"):
             yield file
 
 
@@ -102,8 +104,9 @@ def _benchmarks_in(file: Path) -> Iterator[Found]:
 
 
 def _declared_in(module: ModuleType) -> list[Benchmark]:
-    """The benchmarks that a module itself declares, not those it imported."""
-    return [v for v in vars(module).values() if isinstance(v, Benchmark) and v.build.__module__ == module.__name__]
+    """The benchmarks that a module itself declares, each once, not those it imported."""
+    values = {id(v): v for v in vars(module).values()}.values()
+    return [v for v in values if isinstance(v, Benchmark) and v.build.__module__ == module.__name__]
 
 
 def load_benchmark(file: Path, name: str) -> Benchmark:
@@ -126,10 +129,10 @@ def load_file(file: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except SuiteError as error:
-        raise SuiteError(f"{file}: {error}") from error
+        raise SuiteError(f"{file}:{_line_of(error, file)}: {error}") from error
     except SyntaxError as error:
-        raise SuiteError(f"{file}:{error.lineno}:{error.offset}: {error.msg}") from error
-    except Exception as error:
+        raise SuiteError(f"{error.filename or file}:{error.lineno}:{error.offset}: {error.msg}") from error
+    except (Exception, SystemExit) as error:
         raise SuiteError(f"{file}:{_line_of(error, file)}: {type(error).__name__}: {error}") from error
     return module
 
@@ -156,10 +159,15 @@ def source_version(file: Path) -> str:
 
 
 def _with_neighbours(file: Path) -> list[Path]:
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    names = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level == 1}
-    neighbours = [file.with_name(f"{name}.py") for name in sorted(n for n in names if n)]
-    return [file, *(path for path in neighbours if path.is_file())]
+    """A file, the files beside it that it imports, and what those import."""
+    found = [file]
+    for path in found:  # grows while it is read
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.level == 1:
+                names = [node.module] if node.module else [alias.name for alias in node.names]
+                beside = [file.with_name(f"{name}.py") for name in names]
+                found += [other for other in beside if other.is_file() and other not in found]
+    return [file, *sorted(found[1:])]
 
 
 def _meaning(text: str) -> str:
@@ -198,7 +206,10 @@ def matching(expression: str) -> Callable[[str], bool]:
     words = re.findall(r"[()]|[^\s()]+", expression)
     python = " ".join(w if w in ("and", "or", "not", "(", ")") else f"({w.lower()!r} in case)" for w in words)
     try:
-        code = compile(python, "-k", "eval")
+        tree = ast.parse(python, "-k", "eval")
+        if any(isinstance(node, (ast.Call, ast.Tuple)) for node in ast.walk(tree)):
+            raise SyntaxError("two words, or brackets around nothing")
+        code = compile(tree, "-k", "eval")
     except SyntaxError:
         raise BenchError(
             f'-k {expression!r} is no expression: join words with and, or, not, as in -k "a and not b"'

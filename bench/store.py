@@ -152,13 +152,13 @@ def read_records(folder: Path) -> tuple[tuple[Record, ...], int]:
         for number, line in enumerate(file, 1):
             try:
                 data = json.loads(line)
-                schema = int(data["schema"])
-            except (ValueError, KeyError, TypeError):
+                if (schema := int(data["schema"])) <= SCHEMA:
+                    records.append(from_json(Record, data))
+                    continue
+            except (ValueError, KeyError, TypeError, AttributeError):
                 broken += bool(line.strip())
                 continue
-            if schema > SCHEMA:
-                raise BenchError(f"{path}:{number}: schema {schema} is newer than this bench ({SCHEMA}): upgrade it")
-            records.append(from_json(Record, data))
+            raise BenchError(f"{path}:{number}: schema {schema} is newer than this bench ({SCHEMA}): upgrade it")
     return tuple(records), broken
 
 
