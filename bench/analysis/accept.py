@@ -84,7 +84,7 @@ def parse(text: str, *, file: str = FILE) -> tuple[Accept, ...]:
         found = re.search(r"line (\d+)", str(error))
         where = f", line {found[1]}" if found else ""
         raise BenchError(f"{file}{where}: not TOML: {error}") from None
-    entries = data.get("accept")
+    entries = data.get("accept", [])
     if data.keys() - {"accept"} or not isinstance(entries, list):
         raise BenchError(f"{file}: write each entry under a line [[accept]], and nothing else")
     lines = [number for number, line in enumerate(text.split("\n"), 1) if re.match(r"\s*\[\[\s*accept\s*\]\]", line)]

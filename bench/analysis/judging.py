@@ -96,5 +96,5 @@ def _decide(
         confidence=rule.confidence,
     )
     if more is None:
-        return replace(change, reason=f"too close to the floor of {floor:.2g} for any number of processes")
+        return replace(change, reason=f"too close to the floor of {100 * floor:.3g} % for any number of processes")
     return replace(change, reason=f"+{more} processes on each side would resolve it")

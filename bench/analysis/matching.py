@@ -161,7 +161,7 @@ def _measured(old: Row, new: Row, before: Rows, after: Rows, sides: Sides) -> Fo
     if sides.blocked:
         return replace(change, state="incomparable", reason=sides.blocked)
     if sides.unjudged:
-        return replace(change, reason=sides.unjudged)
+        return replace(change, ratio=change.raw_ratio, reason=sides.unjudged)
     if is_exact(new.metric) or isinstance(new.value, str) or isinstance(old.value, str):
         return _exact(change, sides, repeats=_repeats(before) and _repeats(after))
     adjusted = _adjusted(new.metric, before, after) if sides.adjust else None
@@ -214,7 +214,7 @@ def _untestable(base: tuple[float, ...], new: tuple[float, ...]) -> str:
 
 
 # Texts of checks, from the best to the worst.
-_RANK = {"repeats": 0, "random": 0, "identical": 0, "close": 1, "differs": 2, "different": 2}
+_RANK = {"repeats": 0, "random": 0, "identical": 0, "close": 1, "mutates": 1, "differs": 2, "different": 2}
 
 
 def _exact(change: Change, sides: Sides, *, repeats: bool) -> Change:
@@ -237,6 +237,8 @@ def _other_text(change: Change, sides: Sides, repeats: bool) -> Change:
         if sides.same_software:
             return replace(change, state="worse", reason="other bits, though nothing that is under test changed")
         return replace(change, reason="other bits: which are closer to the truth, hashes cannot say; see output")
-    old, new = _RANK.get(str(change.base), 1), _RANK.get(str(change.new), 1)
-    state: State = "worse" if new > old else "better" if new < old else "unresolved"
-    return replace(change, state=state, reason=f"{change.base} -> {change.new}")
+    change = replace(change, reason=f"{change.base} -> {change.new}")
+    old, new = _RANK.get(str(change.base)), _RANK.get(str(change.new))
+    if old is None or new is None or old == new:
+        return change
+    return replace(change, state="worse" if new > old else "better")

@@ -29,7 +29,9 @@ class _Name:
 def hints(missing: Iterable[str], new: Iterable[str]) -> tuple[str, ...]:
     """Sentences such as ``662 cases differ only by +dtype``, the most frequent first."""
     lost, found = _names(missing), _names(new)
-    counts = Counter([*_axis_changes(lost, found), *_part_changes(lost, found)])
+    words = dict(_axis_changes(lost, found))
+    words |= dict(_part_changes([name for name in lost if name not in words], found))
+    counts = Counter(words.values())
     return tuple(
         f"{count} {'case differs' if count == 1 else 'cases differ'} only by {what}"
         for what, count in counts.most_common()
@@ -45,7 +47,7 @@ def _names(cases: Iterable[str]) -> list[_Name]:
     return names
 
 
-def _axis_changes(lost: Iterable[_Name], found: Iterable[_Name]) -> Iterator[str]:
+def _axis_changes(lost: Iterable[_Name], found: Iterable[_Name]) -> Iterator[tuple[_Name, str]]:
     """One word such as ``+dtype``, ``-dtype`` or ``size -> n`` per case found again with other axes."""
     shapes: dict[tuple[str, ...], dict[frozenset[str], list[_Name]]] = {}
     for name in found:
@@ -58,7 +60,7 @@ def _axis_changes(lost: Iterable[_Name], found: Iterable[_Name]) -> Iterator[str
             if index not in seen:
                 seen[index] = {_apart_from(other, gone, come) for other in others}
             if gone | come and _apart_from(name, gone, come) in seen[index]:
-                yield _axis_word(gone, come)
+                yield name, _axis_word(gone, come)
                 break
 
 
@@ -76,14 +78,14 @@ def _axis_word(gone: frozenset[str], come: frozenset[str]) -> str:
     return ", ".join([*(f"+{key}" for key in sorted(come)), *(f"-{key}" for key in sorted(gone))])
 
 
-def _part_changes(lost: Iterable[_Name], found: Iterable[_Name]) -> Iterator[str]:
-    """One sentence such as ``variant plain -> fast`` per case found again with one other part."""
+def _part_changes(lost: Iterable[_Name], found: Iterable[_Name]) -> Iterator[tuple[_Name, str]]:
+    """One word such as ``variant plain -> fast`` per case found again with one other part."""
     for place, part in enumerate(_PARTS):
         others = {_without(name, place): name.parts[place] for name in found}
         for name in lost:
             other = others.get(_without(name, place), name.parts[place])
             if other != name.parts[place]:
-                yield f"{part} {name.parts[place]} -> {other}"
+                yield name, f"{part} {name.parts[place]} -> {other}"
 
 
 def _without(name: _Name, place: int) -> tuple[object, ...]:
