@@ -167,7 +167,7 @@ def read_manifest(folder: Path) -> Manifest:
     data = _read_json(folder / MANIFEST)
     try:
         return typing.cast(Manifest, from_json(Manifest, data))
-    except (TypeError, ValueError, KeyError) as error:
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise BenchError(f"{folder / MANIFEST}: not a manifest of bench ({error})") from None
 
 
