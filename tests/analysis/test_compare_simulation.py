@@ -1,0 +1,149 @@
+"""The error rates of ``compare``, by simulation: what it promises is true of it."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from bench.analysis.change import Change
+from bench.analysis.judging import Rule, judge
+from bench.analysis.matching import Trial
+
+RNG_SEED = 20261121
+CASES = 100
+
+
+def trials(
+    rng: np.random.Generator, effects: np.ndarray, *, processes: int, spread: float, noise: str = "normal"
+) -> list[Trial]:  # type: ignore[type-arg]
+    """One comparison: ``effects`` holds each case's true log ratio."""
+    draw = {
+        "normal": lambda n: rng.normal(0, spread, n),
+        # A quarter of the processes lands in a mode three spreads slower, as with memory placement.
+        "two modes": lambda n: rng.normal(0, spread, n) + 3 * spread * (rng.random(n) < 0.25),
+        "heavy tail": lambda n: spread * rng.standard_t(3, n),
+    }[noise]
+    shape = (len(effects), processes)
+    base, new = np.exp(draw(shape)), np.exp(draw(shape) + effects[:, None])
+    return [
+        Trial(
+            change=Change(case=str(n), metric="time/forward", state="unresolved", better="lower"),
+            base_values=tuple(base[n]),
+            new_values=tuple(new[n]),
+        )
+        for n in range(len(effects))
+    ]
+
+
+def states(found: list[Trial], rule: Rule) -> list[str]:
+    return [change.state for change in judge(found, rule)]
+
+
+@pytest.mark.parametrize("noise", ["normal", "two modes", "heavy tail"])
+@pytest.mark.parametrize("processes", [5, 12])
+def test_comparisons_of_the_same_code_with_any_alarm_are_at_most_one_percent(noise: str, processes: int) -> None:
+    rng = np.random.default_rng(RNG_SEED)
+    comparisons = 150
+    alarms = 0
+    for _ in range(comparisons):
+        found = states(trials(rng, np.zeros(CASES), processes=processes, spread=0.03, noise=noise), Rule())
+        alarms += bool({"worse", "better"} & set(found))
+    assert alarms <= 0.01 * comparisons
+
+
+def test_without_any_floor_the_alarms_stay_near_the_rate_asked_for() -> None:
+    """With no true change at all, the false-discovery rate is the share of comparisons with any alarm."""
+    rng = np.random.default_rng(RNG_SEED)
+    comparisons = 400
+    alarms = 0
+    for _ in range(comparisons):
+        found = states(trials(rng, np.zeros(20), processes=12, spread=0.03), Rule(floor=0.0, fdr=0.05))
+        alarms += bool({"worse", "better"} & set(found))
+    # 5 % of 400 is 20, with a standard deviation of 4.4
+    assert 5 <= alarms <= 35
+
+
+def test_even_with_every_case_on_the_floor_false_alarms_stay_rare() -> None:
+    """The worst that can be: 100 cases, each slower by exactly the 2 % that nobody wants to hear of."""
+    rng = np.random.default_rng(RNG_SEED)
+    edge = np.full(CASES, np.log(1.02))
+    alarms = sum("worse" in states(trials(rng, edge, processes=12, spread=0.03), Rule()) for _ in range(150))
+    assert alarms <= 0.05 * 150
+
+
+def test_the_share_of_false_alarms_among_the_alarms_is_what_was_asked_for() -> None:
+    """20 of 100 cases are 8 % slower, the others not at all; q = 10 % so that the share can be seen."""
+    rng = np.random.default_rng(RNG_SEED)
+    truth = np.where(np.arange(CASES) < 20, np.log(1.08), np.log(1.02))
+    false = found = 0
+    for _ in range(100):
+        worse = [
+            n
+            for n, state in enumerate(states(trials(rng, truth, processes=12, spread=0.03), Rule(fdr=0.1)))
+            if state == "worse"
+        ]
+        false += sum(n >= 20 for n in worse)
+        found += len(worse)
+    assert found > 1000
+    assert false / found <= 0.1
+
+
+def power(*, effect: float, processes: int, spread: float, cases: int = 8) -> float:
+    """Share of slower cases found, all of them slower, as a new driver would have it."""
+    rng = np.random.default_rng(RNG_SEED)
+    truth = np.full(cases, np.log1p(effect))
+    found = [states(trials(rng, truth, processes=processes, spread=spread), Rule()).count("worse") for _ in range(200)]
+    return sum(found) / (200 * cases)
+
+
+def test_power_grows_with_the_change_with_processes_and_with_quiet(capsys: pytest.CaptureFixture[str]) -> None:
+    table = {
+        (spread, processes): [power(effect=e, processes=processes, spread=spread) for e in (0.03, 0.05, 0.1)]
+        for spread in (0.01, 0.03, 0.05)
+        for processes in (12, 40)
+    }
+    lines = ["", "share of slower cases that compare finds (floor 2 %, 8 cases, q = 1 %)"]
+    for (spread, processes), row in table.items():
+        shown = "  ".join(f"+{e} % {share:4.0%}" for e, share in zip((3, 5, 10), row, strict=True))
+        lines.append(f"  spread {spread:.0%}, {processes} processes: {shown}")
+    with capsys.disabled():
+        sys.stdout.write("\n".join([*lines, ""]))
+    for row in table.values():
+        assert row == sorted(row)
+    for spread in (0.01, 0.03, 0.05):
+        assert table[spread, 12] <= table[spread, 40]
+    # METHOD, the bar: +5 % in at least 80 %, with 40 short processes; the spread of adjusted times is 2-5 %.
+    assert table[0.03, 40][1] >= 0.8
+
+
+def test_what_is_called_the_same_is_the_same() -> None:
+    """A case slower by exactly the floor is called the same in at most 2.5 % of trials."""
+    rng = np.random.default_rng(RNG_SEED)
+    edge = np.full(2000, np.log(1.02))
+    called = states(trials(rng, edge, processes=20, spread=0.01), Rule()).count("same")
+    assert called <= 0.035 * 2000
+    inside = states(trials(rng, np.zeros(500), processes=20, spread=0.01), Rule()).count("same")
+    assert inside >= 0.9 * 500
+
+
+def test_pooled_samples_in_place_of_processes_fail_the_same_simulation() -> None:
+    """Samples of one process share its luck: taking them for independent makes alarms of identical code."""
+    rng = np.random.default_rng(RNG_SEED)
+
+    def pooled(luck: np.ndarray) -> tuple[float, ...]:  # type: ignore[type-arg]
+        return tuple(np.exp(luck[:, None] + rng.normal(0, 0.01, (len(luck), 30))).ravel())
+
+    alarms = 0
+    for _ in range(100):
+        by_case = [
+            Trial(
+                change=Change(case=str(n), metric="time/forward", state="unresolved", better="lower"),
+                base_values=pooled(rng.normal(0, 0.03, 5)),
+                new_values=pooled(rng.normal(0, 0.03, 5)),
+            )
+            for n in range(8)
+        ]
+        alarms += bool({"worse", "better"} & set(states(by_case, Rule())))
+    assert alarms >= 30
