@@ -10,8 +10,9 @@ from bench.errors import BenchError, SuiteError
 from bench.metrics import TIME_SIBLINGS, kind
 from bench.model import Claim, ClaimKind, Point, Value, make_point
 
-# Kinds of numbers that a phase has; the others (parameters, work) belong to the subject as a whole.
-_BY_PHASE = ("time", "first_call", "memory/peak", "memory/reserved", "rate/flops", "rate/bytes")
+# Kinds of numbers that only a phase has, and those that a phase may have; the others belong to the subject as a whole.
+_OF_PHASES = ("time", "first_call", "memory/peak", "memory/reserved", "rate/flops", "rate/bytes")
+_BY_PHASE = (*_OF_PHASES, "work/flops(torch)", "work/flops(formula)")
 
 
 def lower(metric: str, **limits: Any) -> Claim:
@@ -107,7 +108,7 @@ def _check_phase(where: str, claim: Claim, phases: Sequence[str]) -> None:
     of_what = kind(claim.metric)
     phase, _, sibling = claim.metric.removeprefix(of_what).removeprefix("/").partition("/")
     known = phases if of_what in _BY_PHASE else ()
-    if of_what in _BY_PHASE and not phases:
+    if of_what in _OF_PHASES and not phases:
         raise SuiteError(f"{where} needs a phase, and phases=() measures none")
     if phase and phase not in known:
         hint = _hint(phase, known, "the phases are") if known else f'write "{of_what}"'

@@ -82,6 +82,7 @@ def test_a_claim_that_cannot_be_meant_is_refused_where_it_is_written(write: Call
         unchanged("memory/parameters"),
         unchanged("memory/peak/backward"),
         unchanged("work/macs(thop)"),
+        unchanged("work/flops(torch)/backward"),
         close("gradient"),
         lower("time", at={"c": 64}),
     ],
@@ -157,6 +158,7 @@ def test_a_claim_on_time_needs_a_phase() -> None:
     with pytest.raises(SuiteError, match=r'higher\("time"\) needs a phase, and phases=\(\) measures none'):
         check(higher("time"), phases=())
     check(close("output"), phases=())
+    check(unchanged("work/flops(torch)"), phases=())
 
 
 @given(st.floats(0, 0.99))
