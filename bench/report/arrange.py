@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from bench.analysis.summary import Summary
 from bench.metrics import kind
-from bench.model import Case, Check, Claim, Decision, Declaration, Estimate, Record, Status, Verdict, format_value
+from bench.model import Case, Check, Claim, Decision, Declaration, Estimate, Record, Verdict, format_value
 
 T = TypeVar("T")
 
@@ -66,6 +66,11 @@ class Section:
         variants = self.declaration.variants
         return variants.index(variant) if variant in variants else len(variants)
 
+    def numbered(self, numbers: Iterable[int]) -> tuple[tuple[int, str], ...]:
+        """Numbers of variants with their names, in the order declared."""
+        variants = self.declaration.variants
+        return tuple((n, variants[n] if n < len(variants) else "other") for n in sorted(numbers))
+
     @property
     def phases(self) -> tuple[str, ...]:
         """The phases that were timed, in the order declared."""
@@ -94,7 +99,7 @@ def _by_benchmark(pairs: Iterable[tuple[Case, T]]) -> defaultdict[tuple[str, str
 
 def _cells(summary: Summary) -> dict[str, Cell]:
     estimates: defaultdict[str, dict[str, Estimate]] = defaultdict(dict)
-    for estimate in (*summary.estimates, *estimates_of_unmeasured(summary)):
+    for estimate in summary.estimates:
         estimates[estimate.case.id][estimate.metric] = estimate
     records: defaultdict[str, list[Record]] = defaultdict(list)
     for record in sorted(summary.records, key=lambda r: r.process):
@@ -159,47 +164,3 @@ def _badness(verdict: Verdict) -> tuple[int, float]:
 def point_text(case: Case) -> str:
     """A point for people: ``c=16 n=4``."""
     return " ".join(f"{name}={format_value(value)}" for name, value in case.point)
-
-
-def estimates_of_unmeasured(summary: Summary) -> tuple[Estimate, ...]:
-    """Rows for what has no estimate at all: skipped benchmarks, cases that broke, cases the run never reached.
-
-    One for each phase's headline time, so that a reader of the CSV sees them where the number would stand.
-    """
-    known = {estimate.case.id for estimate in summary.estimates}
-    last = {record.case.id: record for record in summary.records if record.status != "ok"}
-    seen = {record.case.id for record in summary.records}
-    return tuple(
-        Estimate(case=case, metric=f"time/{phase}", status=status, reason=reason, version=d.version)
-        for d in summary.manifest.declarations
-        for case in _cases(d, summary)
-        if case.id not in known and not (case.id in seen and case.id not in last and not d.phases)
-        for status, reason in [_why(d, last.get(case.id), case.id in seen)]
-        for phase in d.phases or ("forward",)
-    )
-
-
-def _cases(declaration: Declaration, summary: Summary) -> tuple[Case, ...]:
-    wanted = (declaration.suite, declaration.benchmark)
-    found = tuple(case for case in summary.manifest.cases if (case.suite, case.benchmark) == wanted)
-    if found or not declaration.skip_reason:
-        return found
-    return tuple(
-        Case(
-            suite=declaration.suite,
-            benchmark=declaration.benchmark,
-            variant=variant,
-            baseline=declaration.variants[0],
-            point=(),
-            device=summary.manifest.device.split(":")[0],
-        )
-        for variant in declaration.variants
-    )
-
-
-def _why(declaration: Declaration, record: Record | None, seen: bool) -> tuple[Status, str]:
-    if record is not None:
-        return record.status, record.reason
-    if declaration.skip_reason:
-        return "skipped", declaration.skip_reason
-    return "failed", "measured, but no time was taken" if seen else "not measured: the run ended before its turn"

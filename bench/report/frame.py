@@ -15,7 +15,6 @@ from bench.analysis.summary import Summary
 from bench.errors import BenchError
 from bench.metrics import metric
 from bench.model import SCHEMA, Case, Estimate, Point
-from bench.report.arrange import estimates_of_unmeasured
 from bench.store import write_atomically
 
 # Fixed by the documentation: other programs read these by name and position.
@@ -52,8 +51,7 @@ def estimates_frame(summary: Summary) -> pd.DataFrame:
     ``value`` is a float wherever the metric is a number; the metrics that are not (hashes) keep their text.
     """
     times = {record.case.id: record.time for record in summary.records}
-    estimates = (*summary.estimates, *estimates_of_unmeasured(summary))
-    return _frame([_estimate_row(e, summary, times) for e in estimates], (*COLUMNS, *MORE_COLUMNS))
+    return _frame([_estimate_row(e, summary, times) for e in summary.estimates], (*COLUMNS, *MORE_COLUMNS))
 
 
 def _estimate_row(estimate: Estimate, summary: Summary, times: Mapping[str, str]) -> dict[str, Any]:

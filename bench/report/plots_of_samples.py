@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.model import Record, Samples
 from bench.report.arrange import Cell, Section
-from bench.report.style import FAINT, FLAGGED, WIDTH, dot, legend, look, panel, sheet
+from bench.report.style import FAINT, FLAGGED, WIDTH, Legend, look, panel, sheet
 from bench.report.words import escape, quantity
 
 if TYPE_CHECKING:
@@ -47,17 +47,17 @@ def samples_figure(section: Section, below: str) -> Figure | None:
     kept = panels[:MOST_PANELS]
     if len(panels) > len(kept):
         below = f"the first {len(kept)} of {len(panels)} points and phases; {below}"
+    numbers = {t.number for _, taken in kept for t in taken}
+    legend = Legend(variants=section.numbered(numbers), aside="crosses: flagged, not used; at the edge: beyond it")
     down = -(-len(kept) // _ACROSS)
     step = _PANEL_HEIGHT + 0.55
-    figure = sheet(section.title, below, WIDTH, down * step + 0.35)
+    figure = sheet(section.title, below, WIDTH, down * step + legend.height)
+    legend.draw(figure)
     width = WIDTH / _ACROSS - 0.95
     for i, (label, taken) in enumerate(kept):
         left = 0.75 + (i % _ACROSS) * (width + 0.95)
-        bottom = 0.3 + (down - 1 - i // _ACROSS) * step + 0.38
+        bottom = legend.height + (down - 1 - i // _ACROSS) * step + 0.36
         _draw_samples(panel(figure, left, bottom, width, _PANEL_HEIGHT - 0.1), taken, label)
-    numbers = sorted({t.number for _, taken in kept for t in taken})
-    entries = [dot(n, section.declaration.variants[n]) for n in numbers]
-    legend(figure, entries, "crosses: flagged, not used; at the edge: beyond it")
     return figure
 
 
@@ -131,11 +131,23 @@ def course_figure(section: Section, below: str) -> Figure | None:
         return None
     if len(cases) > MOST_LINES:
         below = f"the first {MOST_LINES} of {len(cases)} cases and phases; {below}"
-    figure = sheet(section.title, below, WIDTH, 3.0)
-    axes = panel(figure, 0.75, 0.75, WIDTH - 0.95, 2.0)
+    numbers = {number for number, _ in cases}
+    legend = Legend(variants=section.numbered(numbers), aside="grey: metronomes, which time the machine")
+    figure = sheet(section.title, below, WIDTH, 2.7 + legend.height)
+    legend.draw(figure)
+    axes = panel(figure, 0.75, legend.height + 0.4, WIDTH - 0.95, 2.0)
     for i, (name, course) in enumerate(_metronome_courses(section)):
         dash = _DASHES[i % len(_DASHES)]
-        axes.plot(course.processes, course.percents, dash, color=FAINT, linewidth=2.2, label=escape(name, 24))
+        axes.plot(
+            course.processes,
+            course.percents,
+            dash,
+            color=FAINT,
+            linewidth=2.2,
+            zorder=3,
+            alpha=0.7,
+            label=escape(name, 24),
+        )
     for number, course in cases[:MOST_LINES]:
         style = look(number)
         axes.plot(
@@ -151,10 +163,6 @@ def course_figure(section: Section, below: str) -> Figure | None:
     axes.set_ylabel("off its own middle (up is slower)")
     axes.set_xlabel(f"process, in the order of the run{_span(section)}")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0, title=None)
-    numbers = sorted({number for number, _ in cases})
-    legend(
-        figure, [dot(n, section.declaration.variants[n]) for n in numbers], "grey: metronomes, which time the machine"
-    )
     return figure
 
 

@@ -6,6 +6,7 @@ import math
 import unicodedata
 from collections.abc import Iterable
 
+from bench.analysis import phrases
 from bench.metrics import metric
 from bench.model import Check, Estimate
 
@@ -132,26 +133,7 @@ def change(ratio: float | None, low: float | None = None, high: float | None = N
     """A ratio to the baseline with its interval: ``+4.1 % [3.6, 4.7]``; from a doubling on ``2.40x [2.35, 2.46]``."""
     if ratio is None or not math.isfinite(ratio):
         return NOTHING
-    factor = not 0.5 < ratio < 2
-    numbers = [r if factor else (r - 1) * 100 for r in (ratio, low, high) if r is not None and math.isfinite(r)]
-    digits = _digits(numbers)
-    middle, *ends = [_without_minus_zero(f"{n:.{digits}f}") for n in numbers]
-    interval = f" [{', '.join(ends)}]" if len(ends) == 2 and ends != [middle, middle] else ""
-    if factor:
-        return f"{middle}x{interval}"
-    return f"{middle if middle.startswith('-') or float(middle) == 0 else '+' + middle} %{interval}"
-
-
-def _digits(numbers: list[float]) -> int:
-    """Decimals that show the interval's half-width with one digit, or two where the first is 1 or 2; at most three."""
-    width = (max(numbers) - min(numbers)) / 2
-    if width <= 0:
-        return 1 if abs(numbers[0]) >= 0.05 or numbers[0] == 0 else 3
-    return min(3, max(0, -math.floor(math.log10(width / 3))))
-
-
-def _without_minus_zero(text: str) -> str:
-    return text[1:] if text.startswith("-") and float(text) == 0 else text
+    return "0 %" if ratio == 1 and low is None else phrases.change(ratio, low, high)
 
 
 def metric_name(name: str) -> str:

@@ -1,0 +1,22 @@
+"""Writes everything of a report folder that is made from records; the same records give the same bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.analysis.summary import Summary
+from bench.report.frame import estimates_frame, reproducibility_frame, verdicts_frame, write_csv
+from bench.report.junit import junit
+from bench.report.markdown import markdown
+from bench.report.plots import write_plots
+from bench.store import write_atomically
+
+
+def write_report(summary: Summary, folder: Path) -> None:
+    """Write the tables, ``report.md`` and the plots into ``folder``, over what stood there."""
+    write_csv(estimates_frame(summary), folder / "report.csv")
+    write_csv(verdicts_frame(summary), folder / "verdicts.csv")
+    write_csv(reproducibility_frame(summary), folder / "reproducibility.csv")
+    write_atomically(folder / "report.md", markdown(summary))
+    write_atomically(folder / "junit.xml", junit(summary))
+    write_plots(summary, folder / "plots")

@@ -1,0 +1,107 @@
+"""``report.md``: a run as one reads it in a pull request, short, worst first, the details folded away."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Sequence
+
+from bench.analysis.environment_facts import fact
+from bench.analysis.summary import Summary
+from bench.report.arrange import Cell, Finding, Section, findings, point_text, sections
+from bench.report.sentences import command, environment, headlines, remarks, subject
+from bench.report.words import NOTHING, change, counted, effect, escape, value_of
+
+# Rows shown of one benchmark, so that 500 cases still fit a comment (GitHub takes 65,536 characters).
+MOST_ROWS = 24
+_MARKUP = re.compile(r"([\\`*_{}\[\]|~])")
+_MENTION = re.compile(r"(?<!\w)([@#])(?=\w)")
+
+
+def markdown(summary: Summary) -> str:
+    """The whole of ``report.md``."""
+    found = findings(summary)
+    parts = [
+        f"## {plain(subject(summary))}",
+        "\n".join(f"- {plain(sentence)}" for sentence in headlines(summary)),
+        _claims([f for f in found if f.decision in ("refuted", "undecided")]),
+        _folded("What was confirmed", _claims([f for f in found if f.decision == "confirmed"])),
+        *(_folded(section.title, _section(section)) for section in sections(summary)),
+        _folded("Where, and how to measure it again", _environment(summary)),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def plain(text: str) -> str:
+    """Text that Markdown and GitHub show as it is: no markup, no HTML, nobody mentioned."""
+    safe = html.escape(_MARKUP.sub(r"\\\1", escape(text, 400)), quote=False)
+    return _MENTION.sub(r"<span>\1</span>", safe)
+
+
+def code(text: str) -> str:
+    """A name in a code span, in a table too."""
+    safe = escape(text).replace("|", "\\|")
+    ticks = "`" * (1 + max((len(run) for run in re.findall("`+", safe)), default=0))
+    return f"{ticks} {safe} {ticks}" if len(ticks) > 1 else f"`{safe}`"
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table; cells are Markdown already."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _folded(title: str, body: str) -> str:
+    """A part that opens when its title is clicked."""
+    return f"<details><summary>{html.escape(escape(title, 300))}</summary>\n\n{body}\n\n</details>" if body else ""
+
+
+def _claims(found: Sequence[Finding]) -> str:
+    if not found:
+        return ""
+    header = ("verdict", "benchmark", "claim", "note", "effect", "evidence")
+    return table(header, (_finding(finding) for finding in found))
+
+
+def _finding(finding: Finding) -> Sequence[str]:
+    strongest = finding.verdicts[0]
+    share = f" {len(finding.verdicts)}/{finding.judged}" if finding.judged > 1 else ""
+    where = " ".join(part for part in (strongest.case.variant, point_text(strongest.case)) if part)
+    return (
+        f"**{finding.decision}**{share}",
+        code(finding.benchmark),
+        code(finding.claim.text),
+        plain(finding.claim.note),
+        change(strongest.ratio, strongest.low, strongest.high),
+        f"{code(where)}: {plain(strongest.evidence)}",
+    )
+
+
+def _section(section: Section) -> str:
+    if section.declaration.skip_reason and not section.rows:
+        return f"{code(section.name)} skipped: {plain(section.declaration.skip_reason)}"
+    rows = [
+        (code(row.point), code(cell.case.variant), phase, *_numbers(cell, phase))
+        for row in section.rows
+        for cell in row.cells
+        for phase in section.phases
+    ]
+    header = ("point", "variant", "phase", "time", "against baseline", "peak memory")
+    parts = [code(section.name)]
+    if rows:
+        parts.append(table(header, rows[:MOST_ROWS]))
+    if len(rows) > MOST_ROWS:
+        parts.append(f"… and {counted(len(rows) - MOST_ROWS, 'row')} more in `report.csv`.")
+    parts.append("\n".join(f"- {plain(remark)}" for remark in remarks(section)))
+    return "\n\n".join(part for part in parts if part)
+
+
+def _numbers(cell: Cell, phase: str) -> tuple[str, str, str]:
+    time, memory = cell.estimates.get(f"time/{phase}"), cell.estimates.get(f"memory/peak/{phase}")
+    return value_of(time), NOTHING if time is None else effect(time), value_of(memory)
+
+
+def _environment(summary: Summary) -> str:
+    facts = environment(summary).facts
+    rows = [(plain(fact(key).label), code(str(value))) for key, value in facts.items() if value not in (None, "")]
+    return f"{code(command(summary))}\n\n{table(('what', 'value'), rows)}"
