@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bench.metrics import covers, metric
 from bench.model import Estimate
 from bench.report.arrange import Row, Section
-from bench.report.style import FAINT, INCH_PER_CHARACTER, WIDTH, bar, dot, legend, look, panel, sheet
+from bench.report.style import FAINT, INCH_PER_CHARACTER, WIDTH, Legend, bar, dot, look, panel, sheet
 from bench.report.words import escape, quantity
 
 if TYPE_CHECKING:
@@ -67,9 +67,10 @@ def ratio_figure(section: Section, below: str) -> Figure | None:
     )
     if not rows:
         return None
-    figure, axes, rows = _chart(section, rows, below)
-    is_wide = _is_wide([e for line in rows for _, e in line.estimates])
     band = _margin(section)
+    legend = _legend(section, rows, dot, "grey: no difference, say the claims" if band else "")
+    figure, axes, rows = _chart(section, rows, below, legend)
+    is_wide = _is_wide([e for line in rows for _, e in line.estimates])
     axes.axvspan(1 - band, 1 + band, color="#E8E8E8", linewidth=0, zorder=0)
     axes.axvline(1.0, color=look(0).colour, linewidth=1)
     for y, n, e in _places(rows):
@@ -81,7 +82,6 @@ def ratio_figure(section: Section, below: str) -> Figure | None:
     axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}x" if is_wide else _percent(x))
     axes.xaxis.set_minor_formatter(lambda *_: "")
     axes.set_xlabel(f"time against {_name(section.declaration.variants[0])} (left is faster), 95 % intervals")
-    legend(figure, _entries(section, rows, dot), "grey: no difference, say the claims" if band else "")
     return figure
 
 
@@ -106,7 +106,7 @@ def memory_figure(section: Section, below: str) -> Figure | None:
     rows = lines(section, "memory/peak/{phase}")
     if not rows:
         return None
-    figure, axes, rows = _chart(section, rows, below)
+    figure, axes, rows = _chart(section, rows, below, _legend(section, rows, bar, ""))
     most = max(_number(e) for line in rows for _, e in line.estimates)
     size, unit = _bytes_unit(most)
     thick = 0.8 / max(len(line.estimates) for line in rows)
@@ -121,7 +121,6 @@ def memory_figure(section: Section, below: str) -> Figure | None:
         )
     axes.set_xlim(0, most / size * 1.02 or 1)
     axes.set_xlabel(f"peak of allocated memory above what was there before, {unit}")
-    legend(figure, _entries(section, rows, bar))
     return figure
 
 
@@ -140,7 +139,8 @@ def roofline_figure(section: Section, ceilings: Mapping[str, float], below: str)
         roofs += [f"{roof}, {quantity(ceilings[kind], unit)}"] if found else []
     if not rows:
         return None
-    figure, axes, rows = _chart(section, rows, below)
+    legend = _legend(section, rows, dot, f"100 %: {'; '.join(roofs)}")
+    figure, axes, rows = _chart(section, rows, below, legend)
     for y, n, e in _places(rows):
         share = 100 * _number(e) / ceilings[e.metric.split("/")[1]]
         axes.plot([share], [y], look(n).marker, color=look(n).colour)
@@ -149,20 +149,22 @@ def roofline_figure(section: Section, ceilings: Mapping[str, float], below: str)
     axes.set_xlim(0, max(118.0, axes.get_xlim()[1] * 1.15))
     axes.xaxis.set_major_formatter(lambda x, _: f"{x:g} %")
     axes.set_xlabel("achieved, as a share of the ceiling measured in this run")
-    legend(figure, _entries(section, rows, dot), f"100 %: {'; '.join(roofs)}")
     return figure
 
 
-def _chart(section: Section, rows: tuple[Line, ...], below: str) -> tuple[Figure, Axes, tuple[Line, ...]]:
-    """A sheet with one row of axes per line, labelled at the left, room for a legend at the bottom."""
+def _chart(
+    section: Section, rows: tuple[Line, ...], below: str, legend: Legend
+) -> tuple[Figure, Axes, tuple[Line, ...]]:
+    """A sheet with one row of axes per line, labelled at the left, and its legend at the bottom."""
     kept = rows[:MOST_ROWS]
     if len(rows) > len(kept):
         below = f"the first {len(kept)} of {len(rows)} rows, all are in report.csv; {below}"
     labels = [escape(line.label, LONGEST_LABEL) for line in kept]
     left = 0.25 + max(len(label) for label in labels) * INCH_PER_CHARACTER
     height = ROW * (len(kept) * max(1.0, 0.5 * max(len(line.estimates) for line in kept)) + 0.4)
-    figure = sheet(section.title, below, WIDTH, height + 0.85)
-    axes = panel(figure, left, 0.75, WIDTH - left - 0.25, height)
+    figure = sheet(section.title, below, WIDTH, height + legend.height + 0.58)
+    legend.draw(figure)
+    axes = panel(figure, left, legend.height + 0.48, WIDTH - left - 0.25, height)
     axes.set_yticks(range(len(kept)), labels)
     axes.set_ylim(len(kept) - 0.5, -0.5)
     axes.grid(axis="y", visible=False)
@@ -178,9 +180,9 @@ def _places(rows: Sequence[Line]) -> Iterable[tuple[float, int, Estimate]]:
             yield y + (i - (len(line.estimates) - 1) / 2) * 0.8 / most, number, estimate
 
 
-def _entries(section: Section, rows: Sequence[Line], entry: Callable[[int, str], Artist]) -> list[Artist]:
-    numbers = sorted({number for line in rows for number, _ in line.estimates})
-    return [entry(number, section.declaration.variants[number]) for number in numbers]
+def _legend(section: Section, rows: Sequence[Line], entry: Callable[[int, str], Artist], aside: str) -> Legend:
+    numbers = {number for line in rows for number, _ in line.estimates}
+    return Legend(variants=section.numbered(numbers), entry=entry, aside=aside)
 
 
 def _name(variant: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,7 @@ FAINT = "#9A9A9A"
 
 WIDTH = 7.2  # inches: the text width of a printed page
 INCH_PER_CHARACTER = 0.068  # of the 8 point sans serif of tick labels
+_LONGEST_NAME = 24  # characters of a variant
 DOTS_PER_INCH = 150
 
 RC: Any = {
@@ -109,27 +110,40 @@ def dot(number: int, name: str) -> Artist:
     """A legend's entry for a variant that is drawn as marks."""
     from matplotlib.lines import Line2D
 
-    return Line2D([], [], linestyle="", marker=look(number).marker, color=look(number).colour, label=escape(name, 24))
+    return Line2D([], [], linestyle="", marker=look(number).marker, color=look(number).colour, label=name)
 
 
 def bar(number: int, name: str) -> Artist:
     """A legend's entry for a variant that is drawn as bars."""
     from matplotlib.patches import Patch
 
-    return Patch(facecolor=look(number).colour, hatch=look(number).hatch, edgecolor="white", label=escape(name, 24))
+    return Patch(facecolor=look(number).colour, hatch=look(number).hatch, edgecolor="white", label=name)
 
 
-def legend(figure: Figure, entries: Sequence[Artist], aside: str = "") -> None:
-    """The entries side by side at the bottom, and what else the marks mean at the right."""
-    figure.legend(
-        handles=list(entries),
-        loc="lower left",
-        ncols=max(1, min(len(entries), 4)),
-        borderaxespad=0.3,
-        columnspacing=1.2,
-    )
-    across, up = figure.get_size_inches()
-    figure.text(1 - 0.1 / across, 0.1 / up, aside, ha="right", color="#555555")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Legend:
+    """Which variants a figure shows, by number and name, and what else its marks mean; it stands at the bottom."""
+
+    variants: tuple[tuple[int, str], ...]
+    aside: str = ""
+    entry: Callable[[int, str], Artist] = dot
+
+    @property
+    def columns(self) -> int:
+        """As many as fit beside ``aside``."""
+        widest = 0.5 + INCH_PER_CHARACTER * max(len(escape(name, _LONGEST_NAME)) for _, name in self.variants)
+        return max(1, int((WIDTH - 0.3 - INCH_PER_CHARACTER * len(self.aside)) / widest))
+
+    @property
+    def height(self) -> float:
+        """Inches to keep free for it."""
+        return 0.1 + 0.17 * -(-len(self.variants) // self.columns)
+
+    def draw(self, figure: Figure) -> None:
+        handles = [self.entry(number, escape(name, _LONGEST_NAME)) for number, name in self.variants]
+        figure.legend(handles=handles, loc="lower left", ncols=self.columns, borderaxespad=0.3, columnspacing=1.2)
+        across, up = figure.get_size_inches()
+        figure.text(1 - 0.1 / across, 0.1 / up, self.aside, ha="right", color="#555555")
 
 
 def save(figure: Figure, stem: Path) -> tuple[Path, Path]:
