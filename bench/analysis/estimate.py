@@ -1,0 +1,299 @@
+"""From samples to one estimate per case and metric: process values, their mean, Student's t over processes.
+
+METHOD.md section 4.  The process is the unit: rounds of one process share its luck (memory layout, core, clock), so an
+interval over pooled rounds would be many times too narrow.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from bench.analysis import metronome, shape
+from bench.analysis.intervals import FEWEST
+from bench.analysis.rows import (
+    Series,
+    counted_row,
+    exact_row,
+    invalid_row,
+    largest,
+    series_row,
+    status_row,
+    told,
+    worst,
+)
+from bench.analysis.times import Times, times_of
+from bench.metrics import metric
+from bench.model import Case, Estimate, Record, StopReason
+
+Phases = Mapping[tuple[str, str], tuple[str, ...]]
+
+# In a record's values: an input to rates, and no metric of its own.
+_MOVED = "bytes_moved"
+# What a rate is made of, the author's formula first: torch's counter does not know every operator.
+_WORK = {"rate/flops": ("work/flops(formula)", "work/flops(torch)"), "rate/bytes": (_MOVED,)}
+
+
+def estimate(
+    records: Sequence[Record],
+    *,
+    confidence: float = 0.95,
+    stops: Mapping[str, StopReason] | None = None,
+    phases: Phases | None = None,
+) -> tuple[Estimate, ...]:
+    """One Estimate per case and metric, in the order of the records.
+
+    ``stops``: group -> why it stopped.  ``phases``: (suite, benchmark) -> phases, for the rows of cases that failed
+    before any was timed; without it the phases that other records of the benchmark have.
+    """
+    cases = _cases(records)
+    baselines = {case.group: measured for case, measured in cases.items() if case.is_baseline}
+    known = phases or _phases(cases.values())
+    return tuple(
+        row
+        for case, measured in cases.items()
+        for row in _rows(
+            _Pair(
+                mine=measured,
+                baseline=None if case.is_baseline else baselines.get(case.group),
+                confidence=confidence,
+                stop_reason=(stops or {}).get(case.group, ""),
+            ),
+            known.get((case.suite, case.benchmark)) or ("forward",),
+        )
+    )
+
+
+def process_log_ratios(records: Sequence[Record]) -> dict[tuple[str, str], float]:
+    """What one process adds to the series that ``stopping`` looks at: (variant, phase) -> median log ratio.
+
+    ``records``: of one process of one group.  Where nothing can be paired (a single variant, a baseline that failed)
+    the log times themselves stand in, under names of their own.
+    """
+    cases = _cases(records)
+    baseline = next((m for case, m in cases.items() if case.is_baseline), None)
+    ratios: dict[tuple[str, str], float] = {}
+    alone: dict[tuple[str, str], float] = {}
+    for case, measured in cases.items():
+        for phase in measured.phases:
+            times, base = measured.of(phase), baseline and baseline.of(phase)
+            for value in times.by_process.values() if times else ():
+                alone[case.variant, f"{phase} alone"] = value
+            for value in times.ratios_to(base).values() if times and base and not case.is_baseline else ():
+                ratios[case.variant, phase] = value
+    return ratios or alone
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Measured:
+    """All that is known of one case; no slots, because what is computed is kept for the other variants."""
+
+    case: Case
+    records: tuple[Record, ...]
+    kept: dict[tuple[str, str], Times | None] = field(default_factory=dict)
+
+    @cached_property
+    def timed(self) -> dict[int, Record]:
+        """process -> record with samples."""
+        return {r.process: r for r in self.records if r.process and r.samples}
+
+    @cached_property
+    def lost(self) -> tuple[Record, ...]:
+        return tuple(r for r in self.records if r.status != "ok")
+
+    @cached_property
+    def phases(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(s.phase for r in self.timed.values() for s in r.samples))
+
+    @cached_property
+    def beats(self) -> dict[int, float]:
+        return metronome.beats(self.timed)
+
+    @cached_property
+    def values(self) -> dict[str, dict[int, float | str]]:
+        """metric -> process -> value."""
+        found: dict[str, dict[int, float | str]] = defaultdict(dict)
+        for record in self.records:
+            for name, value in record.values.items():
+                found[name][record.process] = value
+        return found
+
+    def of(self, phase: str, sibling: str = "") -> Times | None:
+        key = phase, sibling
+        if key not in self.kept:
+            self.kept[key] = times_of(tuple(self.timed.values()), phase, sibling)
+        return self.kept[key]
+
+    def good(self, phase: str, sibling: str = "") -> Times | None:
+        """The times where they give a number."""
+        times = self.of(phase, sibling)
+        return None if times is None or times.trouble or self.too_few(times) else times
+
+    def too_few(self, times: Times) -> bool:
+        """Whether some processes failed and the others are not enough to go on."""
+        return bool(self.lost) and len(times.by_process) < FEWEST
+
+    def adjusted(self, phase: str) -> metronome.Adjustment:
+        times = self.good(phase)
+        return metronome.adjust(times.by_process if times else {}, self.beats, self.case.device)
+
+    def first_calls(self, phase: str) -> Series:
+        calls = {p: s.first_call for p, r in self.timed.items() for s in r.samples if s.phase == phase}
+        return Series(logs={p: math.log(s) for p, s in calls.items() if s is not None and 0 < s < math.inf})
+
+    def work(self, kind: str, phase: str) -> float:
+        """Work of a call of a phase by the first count that is known; 0 when none is."""
+        for name in _WORK[kind]:
+            found = self.values.get(f"{name}/{phase}") or (phase != "backward" and self.values.get(name))
+            amount = largest(tuple(found.values())) if found else 0.0
+            if not isinstance(amount, str) and 0 < amount < math.inf:
+                return amount
+        return 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pair:
+    """A case with its baseline (None: it is the baseline itself, or that was never measured)."""
+
+    mine: _Measured
+    baseline: _Measured | None
+    confidence: float
+    stop_reason: StopReason
+
+    def blank(self, name: str) -> Estimate:
+        last = self.mine.records[-1]
+        return Estimate(
+            case=self.mine.case, metric=name, status="ok", version=last.version, environment=last.environment
+        )
+
+
+def _cases(records: Sequence[Record]) -> dict[Case, _Measured]:
+    found: dict[Case, list[Record]] = defaultdict(list)
+    for record in records:
+        found[record.case].append(record)
+    return {case: _Measured(case=case, records=tuple(of)) for case, of in found.items()}
+
+
+def _phases(cases: Iterable[_Measured]) -> dict[tuple[str, str], tuple[str, ...]]:
+    found: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+    for measured in cases:
+        found[measured.case.suite, measured.case.benchmark] |= dict.fromkeys(measured.phases)
+    return {benchmark: tuple(phases) for benchmark, phases in found.items()}
+
+
+def _rows(pair: _Pair, phases: tuple[str, ...]) -> Iterator[Estimate]:
+    timed = pair.mine.phases or (phases if pair.mine.lost else ())
+    times = {phase: _time_row(pair, phase) for phase in timed}
+    for phase, row in times.items():
+        adjustment = pair.mine.adjusted(phase)
+        yield row if adjustment.logs else told(row, adjustment.sentence)
+        yield from _sibling_rows(pair, phase)
+        yield from _adjusted_rows(pair, phase, adjustment)
+    yield from _first_call_rows(pair)
+    yield from _value_rows(pair)
+    for phase, row in times.items():
+        yield from _rate_rows(pair, phase, row)
+
+
+def _time_row(pair: _Pair, phase: str, sibling: str = "") -> Estimate:
+    mine, times = pair.mine, pair.mine.of(phase, sibling)
+    blank = replace(pair.blank(f"time/{phase}/{sibling}".rstrip("/")), stop_reason=pair.stop_reason)
+    if times is None:
+        return status_row(blank, mine.lost) if mine.lost else invalid_row(blank, "no sample was taken")
+    blank = replace(blank, samples=times.samples, valid_fraction=times.valid_samples / times.samples, flags=times.flags)
+    if mine.too_few(times):
+        return status_row(blank, mine.lost)
+    own = Series(logs=times.by_process, step=times.step)
+    if times.trouble:
+        return invalid_row(blank, times.trouble, own)
+    ratio, why = _paired(pair, times, phase, sibling)
+    row = series_row(blank, own, ratio, pair.confidence)
+    return told(row, *shape.facts(times.logs, np.array(list(own.logs.values()))), *_losses(mine), why)
+
+
+def _losses(mine: _Measured) -> tuple[str, ...]:
+    if not mine.lost:
+        return ()
+    count, whole = len(mine.lost), len({r.process for r in mine.records})
+    return (f"{count} of {whole} processes ended as {worst(mine.lost).status}: {worst(mine.lost).reason}",)
+
+
+def _paired(pair: _Pair, times: Times, phase: str, sibling: str = "") -> tuple[Series | None, str]:
+    """The ratio paired within rounds, or why there is none."""
+    if pair.mine.case.is_baseline:
+        return None, ""
+    base = pair.baseline and pair.baseline.good(phase, sibling)
+    if not base:
+        return None, "no ratio: the baseline has no trustworthy time"
+    return Series(logs=times.ratios_to(base), step=times.step + base.step), ""
+
+
+def _sibling_rows(pair: _Pair, phase: str) -> Iterator[Estimate]:
+    samples = [s for r in pair.mine.timed.values() for s in r.samples if s.phase == phase]
+    for sibling in dict.fromkeys(name for s in samples for name in s.siblings):
+        yield _time_row(pair, phase, sibling)
+
+
+def _adjusted_rows(pair: _Pair, phase: str, adjustment: metronome.Adjustment) -> Iterator[Estimate]:
+    if not adjustment.logs:
+        return
+    theirs = pair.baseline.adjusted(phase).logs if pair.baseline else {}
+    own = Series(logs=adjustment.logs)
+    blank = replace(pair.blank(f"time/{phase}/adjusted"), stop_reason=pair.stop_reason)
+    row = series_row(blank, own, own.minus(Series(logs=theirs)) if theirs else None, pair.confidence)
+    yield told(row, adjustment.sentence)
+
+
+def _first_call_rows(pair: _Pair) -> Iterator[Estimate]:
+    for phase in pair.mine.phases:
+        own = pair.mine.first_calls(phase)
+        blank = pair.blank(f"first_call/{phase}")
+        if own.logs and own.trouble:
+            yield invalid_row(blank, own.trouble, own)
+        elif own.logs:
+            theirs = pair.baseline.first_calls(phase) if pair.baseline else Series(logs={})
+            yield series_row(blank, own, own.minus(theirs) if theirs.logs else None, pair.confidence)
+
+
+def _value_rows(pair: _Pair) -> Iterator[Estimate]:
+    for name, values in pair.mine.values.items():
+        if name.split("/")[0] == _MOVED:
+            continue
+        theirs = pair.baseline.values.get(name, {}) if pair.baseline else {}
+        numbers = {p: v for p, v in values.items() if not isinstance(v, str)}
+        if metric(name).exact or len(numbers) < len(values):
+            yield exact_row(pair.blank(name), tuple(values.values()), tuple(theirs.values()))
+        else:
+            others = {p: v for p, v in theirs.items() if not isinstance(v, str)}
+            yield counted_row(pair.blank(name), numbers, others, pair.confidence)
+
+
+def _rate_rows(pair: _Pair, phase: str, time: Estimate) -> Iterator[Estimate]:
+    """Work by time; the interval is the time's, upside down."""
+    for kind in _WORK:
+        work = pair.mine.work(kind, phase)
+        if not work or time.status != "ok" or not isinstance(time.value, float):
+            continue
+        theirs = pair.baseline.work(kind, phase) if pair.baseline else 0.0
+        more = work / theirs if theirs else None
+        yield replace(
+            time,
+            metric=f"{kind}/{phase}",
+            value=work / time.value,
+            low=_quotient(work, time.high),
+            high=_quotient(work, time.low),
+            process_values=tuple(work / t for t in time.process_values),
+            ratio=_quotient(more, time.ratio),
+            ratio_low=_quotient(more, time.ratio_high),
+            ratio_high=_quotient(more, time.ratio_low),
+            facts=(),
+        )
+
+
+def _quotient(work: float | None, time: float | None) -> float | None:
+    return None if work is None or time is None else work / time

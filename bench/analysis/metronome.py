@@ -1,0 +1,101 @@
+"""Makes times of two runs comparable: divides out how fast the machine was while each process ran.
+
+A metronome is a block of work that depends on neither torch nor the driver, timed in every round.  A machine that is
+ten percent slower makes the metronomes and the case ten percent slower, so
+
+    adjusted seconds = seconds x nominal / (geometric mean of the process's metronomes)
+
+The coefficient is one, not the slope of a regression.  Seen on 2 x 12 reports of seven CPU workloads (the evidence
+scripts' workloads, torch 2.13, 2 cores, 12 processes of a case in each report), standard deviation of the difference
+between two reports of the same code, root mean square over the workloads:
+
+    raw 9.5 % and 2.6 %; this 6.0 % and 2.0 %; the hash block alone 6.7 % and 1.9 %; the interpreter block alone 4.4 %
+    and 2.2 %; slopes fitted in each report and adjusted to the mean of all reports 4.9 % and 2.0 % (which no single
+    report knows), but adjusted to a fixed reference 30 % away from it 24 % and 20 %.
+
+A slope fitted to a dozen processes is off by 0.2 or more, and multiplies its error with the distance to the
+reference; a quiet report cannot fit one at all, though its machine may have been slow throughout.  With a coefficient
+of one the reference cancels when two reports are compared.  The fitted slope and the gain are told as facts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from statistics import median
+
+import numpy as np
+
+from bench.analysis.intervals import FEWEST, Floats
+from bench.analysis.phrases import percent
+from bench.model import Record
+
+# Arbitrary but the same for ever: about what the blocks take on the machines they were written on, so that adjusted
+# seconds look like seconds.  Only ratios of adjusted times mean anything.
+NOMINAL_SECONDS = {"cpu": 2e-4, "cuda": 1e-3}
+
+# Where a case does not follow the metronomes, adjusting adds their noise to its own.  Up to this spread between
+# processes (half of the smallest change that `compare` tells by default) that is a fair price.
+HARMLESS_SPREAD = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adjustment:
+    """Adjusted log seconds by process, or none and the reason.  ``gain``: raw spread / adjusted spread."""
+
+    logs: Mapping[int, float] = field(default_factory=dict)
+    coefficient: float | None = None
+    gain: float | None = None
+    sentence: str = ""
+
+
+def beats(records: Mapping[int, Record]) -> dict[int, float]:
+    """process -> mean over the metronomes of the median log seconds; only metronomes that all processes have."""
+    medians = {p: {name: _median_log(v) for name, v in r.metronomes.items()} for p, r in records.items()}
+    ticking = {p: {n: v for n, v in of.items() if v is not None} for p, of in medians.items()}
+    ticking = {p: of for p, of in ticking.items() if of}
+    names = set.intersection(*(set(of) for of in ticking.values())) if ticking else set()
+    return {p: math.fsum(of[n] for n in names) / len(names) for p, of in ticking.items()} if names else {}
+
+
+def _median_log(seconds: tuple[float, ...]) -> float | None:
+    good = [s for s in seconds if 0 < s < math.inf]
+    return math.log(median(good)) if good else None
+
+
+def adjust(logs: Mapping[int, float], beat: Mapping[int, float], device: str) -> Adjustment:
+    """Adjust log seconds by process with the beats of the same processes; nothing to say without any beat."""
+    common = [process for process in logs if process in beat]
+    if not common:
+        return Adjustment()
+    if len(common) < FEWEST:
+        return Adjustment(sentence=f"not adjusted by the metronomes: {len(common)} processes, {FEWEST} are needed")
+    times, ticks = np.array([logs[p] for p in common]), np.array([beat[p] for p in common])
+    adjusted = times - ticks + math.log(NOMINAL_SECONDS[device])
+    raw, left = float(times.std(ddof=1)), float(adjusted.std(ddof=1))
+    slope = _slope(times, ticks)
+    told = "" if slope is None else f"coefficient {slope:.2f}, "
+    gain = raw / left if left else None
+    if gain is not None and gain < 1 and left > HARMLESS_SPREAD:
+        return Adjustment(
+            coefficient=slope,
+            gain=gain,
+            sentence=f"not adjusted by the metronomes: {told}the spread of processes would grow "
+            f"from {percent(raw)} to {percent(left)}",
+        )
+    return Adjustment(
+        logs=dict(zip(common, adjusted.tolist(), strict=True)),
+        coefficient=slope,
+        gain=gain,
+        sentence=f"{told}gain {gain:.2g}: spread between processes {percent(raw)} raw, {percent(left)} adjusted"
+        if gain
+        else "",
+    )
+
+
+def _slope(times: Floats, ticks: Floats) -> float | None:
+    """How many percent the case slows when the metronomes slow by one; None when they did not move."""
+    centred = ticks - ticks.mean()
+    moved = float(centred @ centred)
+    return float(centred @ times) / moved if moved else None

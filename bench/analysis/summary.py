@@ -1,0 +1,105 @@
+"""Everything a report needs to know of a run: what was measured, estimated and judged."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from bench.analysis.claims import judge
+from bench.analysis.estimate import estimate
+from bench.analysis.rows import worst
+from bench.model import Case, Declaration, Environment, Estimate, Manifest, Record, Status, Verdict
+
+T = TypeVar("T", Estimate, Record)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """A run with its estimates and verdicts; every case of the manifest has a row among the estimates."""
+
+    manifest: Manifest
+    environments: Mapping[str, Environment]
+    records: tuple[Record, ...]
+    estimates: tuple[Estimate, ...]
+    verdicts: tuple[Verdict, ...]
+
+
+def summarise(
+    manifest: Manifest,
+    environments: Mapping[str, Environment],
+    records: Iterable[Record],
+    *,
+    confidence: float = 0.95,
+) -> Summary:
+    """Estimate and judge the records of a run; cases that have no number appear with the reason."""
+    measured = tuple(records)
+    phases = {(d.suite, d.benchmark): d.phases for d in manifest.declarations}
+    estimates = estimate(measured, confidence=confidence, stops=manifest.stops, phases=phases)
+    estimates += tuple(_unmeasured(manifest, estimates, measured))
+    of_benchmark, records_of = _by_benchmark(estimates), _by_benchmark(measured)
+    return Summary(
+        manifest=manifest,
+        environments=environments,
+        records=measured,
+        estimates=estimates,
+        verdicts=tuple(
+            verdict
+            for d in manifest.declarations
+            for verdict in judge(d, of_benchmark[d.suite, d.benchmark], records_of[d.suite, d.benchmark])
+        ),
+    )
+
+
+def _by_benchmark(items: Iterable[T]) -> defaultdict[tuple[str, str], list[T]]:
+    found: defaultdict[tuple[str, str], list[T]] = defaultdict(list)
+    for item in items:
+        found[item.case.suite, item.case.benchmark].append(item)
+    return found
+
+
+def _unmeasured(manifest: Manifest, estimates: Sequence[Estimate], records: Sequence[Record]) -> Iterator[Estimate]:
+    """A row for each headline time that should be there and is not."""
+    timed = {(e.case, e.metric) for e in estimates}
+    met: defaultdict[Case, list[Record]] = defaultdict(list)
+    for record in records:
+        met[record.case].append(record)
+    for declaration in manifest.declarations:
+        for case in _cases(declaration, manifest):
+            if met[case] and not declaration.phases:
+                continue
+            status, reason = _why(declaration, met[case])
+            for phase in declaration.phases or ("forward",):
+                if (case, f"time/{phase}") not in timed:
+                    yield Estimate(
+                        case=case, metric=f"time/{phase}", status=status, reason=reason, version=declaration.version
+                    )
+
+
+def _cases(declaration: Declaration, manifest: Manifest) -> tuple[Case, ...]:
+    """The declared cases; one without a point for each variant of a benchmark that does not apply to the device."""
+    of = declaration.suite, declaration.benchmark
+    found = tuple(case for case in manifest.cases if (case.suite, case.benchmark) == of)
+    if found or not declaration.skip_reason:
+        return found
+    return tuple(
+        Case(
+            suite=declaration.suite,
+            benchmark=declaration.benchmark,
+            variant=variant,
+            baseline=declaration.variants[0],
+            point=(),
+            device=manifest.device.split(":")[0],
+        )
+        for variant in declaration.variants
+    )
+
+
+def _why(declaration: Declaration, records: Sequence[Record]) -> tuple[Status, str]:
+    if any(record.status != "ok" for record in records):
+        record = worst(records)
+        return record.status, record.reason
+    if declaration.skip_reason:
+        return "skipped", declaration.skip_reason
+    return "failed", "not timed: the run ended before its turn" if records else "not measured"
