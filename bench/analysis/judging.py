@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from bench.analysis.change import Change, State
 from bench.analysis.matching import Trial
 from bench.analysis.welch import effects, false_discovery_adjusted, moments, more_processes
+from bench.metrics import Better
 
 FLOOR = 0.02  # METHOD section 5.2: the smallest change anybody is told of
 FDR = 0.01  # METHOD section 5.3: q of Benjamini and Hochberg over all cases and metrics
@@ -32,8 +33,9 @@ class Rule:
     fdr: float = FDR
     confidence: float = CONFIDENCE
 
-    def floor_of(self, change: Change) -> float:
-        return max(self.floor, self.floors(change.case, change.metric) or 0.0)
+    def floor_of(self, trial: Trial) -> float:
+        row = trial.match.new
+        return max(self.floor, self.floors(row.case, row.metric) or 0.0)
 
 
 def judge(trials: Sequence[Trial], rule: Rule) -> tuple[Change, ...]:
@@ -41,7 +43,7 @@ def judge(trials: Sequence[Trial], rule: Rule) -> tuple[Change, ...]:
     if not trials:
         return ()
     base, new = moments([t.base_values for t in trials]), moments([t.new_values for t in trials])
-    floors = [rule.floor_of(trial.change) for trial in trials]
+    floors = [rule.floor_of(trial) for trial in trials]
     limits = np.log1p(floors)
     found = effects(base, new, limits, rule.confidence)
     adjusted = false_discovery_adjusted(found.p)
@@ -71,30 +73,36 @@ class _Outcome:
 def _decide(
     trial: Trial, found: _Outcome, *, limit: float, floor: float, variance: float, alpha: float, rule: Rule
 ) -> Change:
-    change = replace(
-        trial.change,
+    state, reason = _state(trial.match.new.better, found, limit, rule)
+    if state == "unresolved" and not reason:
+        more = more_processes(
+            effect=found.effect,
+            floor=limit,
+            variance=variance,
+            number=min(len(trial.base_values), len(trial.new_values)),
+            alpha=alpha,
+            confidence=rule.confidence,
+        )
+        close = f"too close to the floor of {100 * floor:.3g} % for any number of processes"
+        reason = close if more is None else f"+{more} processes on each side would resolve it"
+    return trial.match.change(
+        state,
+        reason,
         ratio=math.exp(found.effect),
         low=math.exp(found.low),
         high=math.exp(found.high),
+        adjusted=trial.adjusted,
         p=found.p,
         fdr=found.fdr,
         floor=floor,
+        base_processes=len(trial.base_values),
+        new_processes=len(trial.new_values),
     )
-    if found.fdr <= rule.fdr and change.better:
-        state: State = "worse" if (found.effect > 0) == (change.better == "lower") else "better"
-        return replace(change, state=state)
-    if -limit <= found.low and found.high <= limit:
-        return replace(change, state="same")
+
+
+def _state(better: Better, found: _Outcome, limit: float, rule: Rule) -> tuple[State, str]:
     if found.fdr <= rule.fdr:
-        return replace(change, reason="it changed, but neither direction of this metric is the better one")
-    more = more_processes(
-        effect=found.effect,
-        floor=limit,
-        variance=variance,
-        number=min(len(trial.base_values), len(trial.new_values)),
-        alpha=alpha,
-        confidence=rule.confidence,
-    )
-    if more is None:
-        return replace(change, reason=f"too close to the floor of {100 * floor:.3g} % for any number of processes")
-    return replace(change, reason=f"+{more} processes on each side would resolve it")
+        if not better:
+            return "unresolved", "it changed, but neither direction of this metric is the better one"
+        return "worse" if (found.effect > 0) == (better == "lower") else "better", ""
+    return "same" if -limit <= found.low and found.high <= limit else "unresolved", ""

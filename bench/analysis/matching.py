@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 from bench.analysis.change import Change, State
 from bench.analysis.reported import BITS, REPEATS, Report, Row, is_exact, is_judged
@@ -34,12 +35,39 @@ class Sides:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
-    """A change that the process values will decide; both sides have enough of them, all positive and not constant."""
+class Match:
+    """The same metric of the same case on both sides; ``bits``: whether the results of the case are the same bits."""
 
-    change: Change
+    old: Row
+    new: Row
+    bits: str = ""
+
+    def change(self, state: State, reason: str = "", **more: Any) -> Change:
+        """What became of it; ``more`` are further fields of Change."""
+        old, new = self.old, self.new
+        return Change(
+            case=new.case,
+            metric=new.metric,
+            state=state,
+            reason=reason,
+            unit=new.unit,
+            better=new.better,
+            base=old.value,
+            new=new.value,
+            raw_ratio=_ratio(old.value, new.value),
+            bits=self.bits,
+            **more,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """A match that process values will decide; both sides have enough of them, all positive and not constant."""
+
+    match: Match
     base_values: tuple[float, ...]
     new_values: tuple[float, ...]
+    adjusted: bool = False
 
 
 Found = Change | Trial
@@ -95,11 +123,8 @@ def _both(case: str, before: Rows, after: Rows, sides: Sides) -> Iterator[Found]
         return
     bits = _bits(before, after)
     for metric in {**before, **after}:
-        found = _one(metric, before, after, sides) if is_judged(metric) else None
-        if isinstance(found, Trial):
-            yield replace(found, change=replace(found.change, bits=bits)) if bits else found
-        elif found is not None:
-            yield replace(found, bits=bits) if bits else found
+        if is_judged(metric):
+            yield from _one(metric, before, after, bits, sides)
 
 
 def _bits(before: Rows, after: Rows) -> str:
@@ -114,69 +139,59 @@ def _is_bits(metric: str) -> bool:
     return metric.split("/", maxsplit=1)[0] == BITS
 
 
-def _one(metric: str, before: Rows, after: Rows, sides: Sides) -> Found | None:
-    """One metric of a case that both reports hold; None where another row of the case tells it already."""
+def _one(metric: str, before: Rows, after: Rows, bits: str, sides: Sides) -> Iterator[Found]:
+    """One metric of a case that both reports hold; nothing where another row of the case tells it already."""
     old, new = before.get(metric), after.get(metric)
-    if old is None or new is None:
-        explained = any(row.status not in ("ok", "invalid") for row in (*before.values(), *after.values()))
-        if explained or metric.startswith(REPEATS):  # determinism is checked only where --determinism asked for it
-            return None
-        if old is not None:
-            return Change(case=old.case, metric=metric, state="missing", base=old.value, reason="not reported any more")
-        return Change(case=after[metric].case, metric=metric, state="new", reason="not reported by the base")
+    if old is not None and new is not None:
+        yield _two(Match(old=old, new=new, bits=bits), before, after, sides)
+        return
+    explained = any(row.status not in ("ok", "invalid") for row in (*before.values(), *after.values()))
+    if explained or metric.startswith(REPEATS):  # determinism is checked only where --determinism asked for it
+        return
+    if old is not None:
+        yield Change(case=old.case, metric=metric, state="missing", base=old.value, reason="not reported any more")
+    if new is not None:
+        yield Change(case=new.case, metric=metric, state="new", new=new.value, reason="not reported by the base")
+
+
+def _two(match: Match, before: Rows, after: Rows, sides: Sides) -> Found:
+    old, new = match.old, match.new
     if old.unit != new.unit:
         raise BenchError(
-            f"{sides.new.file}, line {new.line}, column unit: {metric!r} of {new.case!r} is in {new.unit!r}, "
+            f"{sides.new.file}, line {new.line}, column unit: {new.metric!r} of {new.case!r} is in {new.unit!r}, "
             f"but in {old.unit!r} in {sides.base.file}, line {old.line}"
         )
     if (old.status, new.status) != ("ok", "ok"):
-        return _troubled(old, new)
-    return _measured(old, new, before, after, sides)
-
-
-def _troubled(old: Row, new: Row) -> Change:
-    """At least one side has no number: say which, and whether that is news."""
-    change = Change(case=new.case, metric=new.metric, state="new", unit=new.unit, better=new.better)
-    if new.status != "ok":
-        state = _STATE_OF[new.status]
-        known = state == "failed" and old.status not in ("ok", "invalid")
-        again = "it had no result in the base either" if known else ""
-        return replace(change, state=state, reason=_because(new), base=old.value, excused=again)
-    reason = f"the base has no number ({_because(old)})"
-    return replace(change, state="invalid" if old.status == "invalid" else "new", new=new.value, reason=reason)
-
-
-def _measured(old: Row, new: Row, before: Rows, after: Rows, sides: Sides) -> Found:
-    """Both sides have a value."""
-    change = Change(
-        case=new.case,
-        metric=new.metric,
-        state="unresolved",
-        unit=new.unit,
-        better=new.better,
-        base=old.value,
-        new=new.value,
-        raw_ratio=_ratio(old.value, new.value),
-    )
+        return _troubled(match)
     if sides.blocked:
-        return replace(change, state="incomparable", reason=sides.blocked)
+        return match.change("incomparable", sides.blocked)
     if sides.unjudged:
-        return replace(change, ratio=change.raw_ratio, reason=sides.unjudged)
+        return match.change("unresolved", sides.unjudged, ratio=_ratio(old.value, new.value))
     if is_exact(new.metric) or isinstance(new.value, str) or isinstance(old.value, str):
-        return _exact(change, sides, repeats=_repeats(before) and _repeats(after))
+        state, reason = _exact(old, new, sides, repeats=_repeats(before) and _repeats(after))
+        return match.change(state, reason, ratio=_ratio(old.value, new.value))
     adjusted = _adjusted(new.metric, before, after) if sides.adjust else None
-    if adjusted is not None:
-        old, new = adjusted
-    change = replace(
-        change,
-        adjusted=adjusted is not None,
-        base_processes=len(old.process_values),
-        new_processes=len(new.process_values),
-    )
-    reason = _untestable(old.process_values, new.process_values)
-    if reason:
-        return replace(change, ratio=change.raw_ratio, reason=reason)
-    return Trial(change=change, base_values=old.process_values, new_values=new.process_values)
+    tested_old, tested_new = adjusted or (old, new)
+    return _tested(match, tested_old.process_values, tested_new.process_values, adjusted is not None)
+
+
+def _troubled(match: Match) -> Change:
+    """At least one side has no number: say which, and whether that is news."""
+    old, new = match.old, match.new
+    if new.status == "ok":
+        reason = f"the base has no number ({_because(old)})"
+        return match.change("invalid" if old.status == "invalid" else "new", reason)
+    state = _STATE_OF[new.status]
+    known = state == "failed" and old.status not in ("ok", "invalid")
+    return match.change(state, _because(new), excused="it had no result in the base either" if known else "")
+
+
+def _tested(match: Match, base: tuple[float, ...], new: tuple[float, ...], adjusted: bool) -> Found:
+    reason = _untestable(base, new)
+    if not reason:
+        return Trial(match=match, base_values=base, new_values=new, adjusted=adjusted)
+    ratio = _ratio(match.old.value, match.new.value)
+    return match.change("unresolved", reason, ratio=ratio, base_processes=len(base), new_processes=len(new))
 
 
 def _ratio(base: float | str | None, new: float | str | None) -> float | None:
@@ -217,28 +232,26 @@ def _untestable(base: tuple[float, ...], new: tuple[float, ...]) -> str:
 _RANK = {"repeats": 0, "random": 0, "identical": 0, "close": 1, "mutates": 1, "differs": 2, "different": 2}
 
 
-def _exact(change: Change, sides: Sides, *, repeats: bool) -> Change:
-    """Values without noise: any difference is one."""
-    base, new = change.base, change.new
-    if base == new:
-        return replace(change, state="same", ratio=change.raw_ratio)
-    if isinstance(base, str) or isinstance(new, str) or base is None or new is None:
-        return _other_text(change, sides, repeats)
-    if not change.better:
-        return replace(change, reason="other work is done: the times of the two do not answer the same question")
-    state: State = "worse" if (new > base) == (change.better == "lower") else "better"
-    return replace(change, state=state, ratio=change.raw_ratio, reason="exact: every difference counts")
+def _exact(old: Row, new: Row, sides: Sides, *, repeats: bool) -> tuple[State, str]:
+    """State and reason of values without noise: any difference is one."""
+    if old.value == new.value:
+        return "same", ""
+    if isinstance(old.value, (int, float)) and isinstance(new.value, (int, float)):
+        if not new.better:
+            return "unresolved", "other work is done: the times of the two do not answer the same question"
+        return "worse" if (new.value > old.value) == (
+            new.better == "lower"
+        ) else "better", "exact: any difference counts"
+    if not _is_bits(new.metric):
+        return _ranked(str(old.value), str(new.value)), f"{old.value} -> {new.value}"
+    if not repeats:
+        return "unresolved", "other bits, but this case does not repeat its own bits"
+    if sides.same_software:
+        return "worse", "other bits, though nothing that is under test changed"
+    return "unresolved", "other bits: which are closer to the truth, hashes cannot say; see output"
 
 
-def _other_text(change: Change, sides: Sides, repeats: bool) -> Change:
-    if _is_bits(change.metric):
-        if not repeats:
-            return replace(change, reason="other bits, but this case does not repeat its own bits")
-        if sides.same_software:
-            return replace(change, state="worse", reason="other bits, though nothing that is under test changed")
-        return replace(change, reason="other bits: which are closer to the truth, hashes cannot say; see output")
-    change = replace(change, reason=f"{change.base} -> {change.new}")
-    old, new = _RANK.get(str(change.base)), _RANK.get(str(change.new))
-    if old is None or new is None or old == new:
-        return change
-    return replace(change, state="worse" if new > old else "better")
+def _ranked(old: str, new: str) -> State:
+    if old not in _RANK or new not in _RANK or _RANK[old] == _RANK[new]:
+        return "unresolved"
+    return "worse" if _RANK[new] > _RANK[old] else "better"

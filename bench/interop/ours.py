@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from operator import itemgetter
 from pathlib import Path
 from sys import intern
@@ -127,6 +128,7 @@ def _row(table: Table, line: int, cells: Sequence[str]) -> Row:
     )
 
 
+@cache
 def _unit(metric: str) -> str | None:
     """The unit of a metric of ours; None for one that another version added."""
     try:

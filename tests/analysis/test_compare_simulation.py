@@ -6,13 +6,14 @@ import sys
 
 import numpy as np
 import pytest
+from compared import row
 
-from bench.analysis.change import Change
 from bench.analysis.judging import Rule, judge
-from bench.analysis.matching import Trial
+from bench.analysis.matching import Match, Trial
 
 RNG_SEED = 20261121
 CASES = 100
+UNNAMED = Match(old=row(), new=row())
 
 
 def trials(
@@ -29,7 +30,7 @@ def trials(
     base, new = np.exp(draw(shape)), np.exp(draw(shape) + effects[:, None])
     return [
         Trial(
-            change=Change(case=str(n), metric="time/forward", state="unresolved", better="lower"),
+            match=UNNAMED,
             base_values=tuple(base[n]),
             new_values=tuple(new[n]),
         )
@@ -105,13 +106,13 @@ def test_power_grows_with_the_change_with_processes_and_with_quiet(capsys: pytes
         for processes in (12, 40)
     }
     lines = ["", "share of slower cases that compare finds (floor 2 %, 8 cases, q = 1 %)"]
-    for (spread, processes), row in table.items():
-        shown = "  ".join(f"+{e} % {share:4.0%}" for e, share in zip((3, 5, 10), row, strict=True))
+    for (spread, processes), shares in table.items():
+        shown = "  ".join(f"+{e} % {share:4.0%}" for e, share in zip((3, 5, 10), shares, strict=True))
         lines.append(f"  spread {spread:.0%}, {processes} processes: {shown}")
     with capsys.disabled():
         sys.stdout.write("\n".join([*lines, ""]))
-    for row in table.values():
-        assert row == sorted(row)
+    for shares in table.values():
+        assert shares == sorted(shares)
     for spread in (0.01, 0.03, 0.05):
         assert table[spread, 12] <= table[spread, 40]
     # METHOD, the bar: +5 % in at least 80 %, with 40 short processes; the spread of adjusted times is 2-5 %.
@@ -139,7 +140,7 @@ def test_pooled_samples_in_place_of_processes_fail_the_same_simulation() -> None
     for _ in range(100):
         by_case = [
             Trial(
-                change=Change(case=str(n), metric="time/forward", state="unresolved", better="lower"),
+                match=UNNAMED,
                 base_values=pooled(rng.normal(0, 0.03, 5)),
                 new_values=pooled(rng.normal(0, 0.03, 5)),
             )
