@@ -136,7 +136,7 @@ class _Server:
                 stdout=log,
                 stderr=log,
             )
-        self._control = ours
+        self._python, self._log, self._control = python, log, ours
         self._lines = ours.makefile("rb")
         self._ready = False
 
@@ -153,7 +153,10 @@ class _Server:
 
     def _await_ready(self) -> None:
         if not self._ready and self._lines.readline() != READY:
-            raise BenchError("the worker process could not start: does `python -c 'import torch'` work here?")
+            self._process.wait(timeout=5)
+            self._log.seek(0)
+            said = self._log.read().decode(errors="replace").strip().rpartition("\n")[2] or "it said nothing"
+            raise BenchError(f"{self._python} could not start a worker: {said}")
         self._ready = True
 
     def wait(self, pid: int) -> int:
