@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from bench.analysis.summary import Summary
 from bench.errors import BenchError
 from bench.metrics import metric
 from bench.model import SCHEMA, Case, Estimate, Point
+from bench.report.cells import neutralise, restore
 from bench.store import write_atomically
 
 # Fixed by the documentation: other programs read these by name and position.
@@ -24,7 +24,7 @@ COLUMNS = (
     *("valid_fraction", "stop_reason", "ratio", "ratio_low", "ratio_high", "flags", "torch", "cuda", "cudnn"),
     *("driver", "gpu", "gpu_uuid", "cpu", "host", "python", "environment", "run", "time"),
 )
-MORE_COLUMNS = ("facts",)
+MORE_COLUMNS = ("facts", "metronome")
 VERDICT_COLUMNS = (
     *("suite", "benchmark", "case", "claim", "note", "metric", "verdict", "ratio", "low", "high", "margin"),
     *("processes", "evidence"),
@@ -33,15 +33,12 @@ REPRODUCIBILITY_COLUMNS = (
     *("suite", "benchmark", "case", "variant", "level", "knobs", "what", "repeats", "differing", "verdict", "ulp"),
     *("relative", "reason"),
 )
-_ENVIRONMENT = ("torch", "cuda", "cudnn", "driver", "gpu", "gpu_uuid", "cpu", "host", "python")
+_ENVIRONMENT = ("torch", "cuda", "cudnn", "driver", "gpu", "gpu_uuid", "cpu", "host", "python", "metronome")
 _WHOLE = frozenset({"schema", "processes", "samples", "repeats", "differing"})
 _NUMBERS = frozenset(
     {"low", "high", "confidence", "valid_fraction", "ratio", "ratio_low", "ratio_high", "margin", "ulp", "relative"}
 )
 
-# A spreadsheet runs a cell that begins with one of these; OWASP's advice is a leading apostrophe.  Apostrophes
-# already in front are doubled up, so that reading is the exact inverse.
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _LONGEST_LINE = 4 << 20  # bytes; a row of 40 processes is about 2 KiB, so this is another kind of file
 
 
@@ -163,26 +160,6 @@ def write_csv(frame: pd.DataFrame, path: str | Path) -> None:
             safe[name] = safe[name].map(neutralise)
     text = safe.to_csv(index=False, lineterminator="\n")
     write_atomically(Path(path), text.encode("utf-8", errors="backslashreplace").decode("utf-8"))
-
-
-def neutralise(cell: object) -> object:
-    """A cell as it is safe in a spreadsheet; numbers, negative ones too, are left alone."""
-    if not isinstance(cell, str):
-        return cell
-    cell = cell.replace("\0", "\N{SYMBOL FOR NULL}")  # no CSV reader takes a NUL
-    return cell if _is_number(cell) or not _FORMULA.match(cell) else f"'{cell}"
-
-
-def restore(cell: str) -> str:
-    """The inverse of ``neutralise``."""
-    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
-
-
-def _is_number(cell: str) -> bool:
-    with contextlib.suppress(ValueError):
-        float(cell)
-        return True
-    return False
 
 
 def load(path: str | Path) -> pd.DataFrame:
