@@ -25,6 +25,12 @@ class ScriptedGpu:
     idle_at: float = 0.0
     clock_hz: float = 2e9
     launch_seconds: float = LAUNCH_SECONDS
+    gap_seconds: float = 0.0  # between back-to-back kernels
+    queue_length: int = QUEUE_LENGTH
+    l2_bytes: int = L2_BYTES
+    bytes_per_second: float = BYTES_PER_SECOND
+    counts: bool = True  # whether the allocator counts its calls to the driver
+    worked: float = 0.0  # what a profiler sees: seconds inside kernels
     resident: dict[str, bool] = field(default_factory=dict)  # what the L2 holds -> whether it is dirty
     stats: dict[str, int] = field(default_factory=lambda: {"num_device_alloc": 0, "num_alloc_retries": 0})
     allocated: int = 0
@@ -38,9 +44,10 @@ class ScriptedGpu:
         """Put a kernel on the stream; the host waits when the queue is full."""
         self.now += self.launch_seconds if host_seconds is None else host_seconds
         self.pending = [end for end in self.pending if end > self.now]
-        if len(self.pending) >= QUEUE_LENGTH:
-            self.now = self.pending[-QUEUE_LENGTH]
-        self.idle_at = max(self.idle_at, self.now) + seconds
+        if len(self.pending) >= self.queue_length:
+            self.now = self.pending[-self.queue_length]
+        self.idle_at = max(self.idle_at + self.gap_seconds, self.now) + seconds
+        self.worked += seconds
         self.pending.append(self.idle_at)
         self.launches += 1
 
@@ -48,11 +55,18 @@ class ScriptedGpu:
         self.now = max(self.now, self.idle_at)
 
     def touch(self, name: str, size: int, *, dirty: bool) -> float:
-        """Stream a buffer through the L2; seconds it takes, writing back included.  More than the L2 drives all out."""
-        seconds = size / BYTES_PER_SECOND
-        if size >= L2_BYTES:
-            seconds += L2_BYTES / BYTES_PER_SECOND * any(self.resident.values())
+        """Stream a buffer through the L2; seconds it takes, writing back included.
+
+        What is resident is read four times faster; more than the L2 holds drives all out, and writes dirty lines back.
+        """
+        if name in self.resident and size < self.l2_bytes:
+            return size / self.bytes_per_second / 4
+        seconds = size / self.bytes_per_second
+        if size >= self.l2_bytes:
+            seconds += self.l2_bytes / self.bytes_per_second * any(self.resident.values())
             self.resident = {}
+        elif any(self.resident.values()):
+            seconds *= 2
         self.resident[name] = dirty
         return seconds
 
@@ -62,7 +76,7 @@ class ScriptedGpu:
         self.high_allocated = max(self.high_allocated, self.allocated)
         if self.allocated > self.reserved:
             self.reserved = self.allocated
-            self.stats["num_device_alloc"] += 1
+            self.stats["num_device_alloc"] = self.stats.get("num_device_alloc", 0) + self.counts
         self.high_reserved = max(self.high_reserved, self.reserved)
 
     def free(self, size: int) -> None:
@@ -85,7 +99,7 @@ class Kernel:
             self.also()
             is_cold = "subject" not in self.gpu.resident
             dirty = any(is_dirty for name, is_dirty in self.gpu.resident.items() if name != "subject")
-            extra = L2_BYTES / BYTES_PER_SECOND * (is_cold and dirty)
+            extra = self.gpu.l2_bytes / self.gpu.bytes_per_second * (is_cold and dirty)
             for _ in range(self.launches):
                 seconds = self.cold_seconds if is_cold else self.hot_seconds
                 self.gpu.launch((seconds + extra) / self.launches, self.host_seconds)
@@ -115,6 +129,10 @@ class Buffer:
 
     def __init__(self, gpu: ScriptedGpu, name: str, count: int, width: int) -> None:
         self.gpu, self.name, self.nbytes, self.width = gpu, name, count * width, width
+        gpu.allocate(self.nbytes)
+
+    def __del__(self) -> None:
+        self.gpu.free(self.nbytes)
 
     def fill_(self, _: float) -> None:
         self.gpu.launch(self.gpu.touch(self.name, self.nbytes, dirty=True))
