@@ -35,12 +35,13 @@ _NOUNS = {
 def judge(declaration: Declaration, estimates: Sequence[Estimate], records: Sequence[Record]) -> tuple[Verdict, ...]:
     """Verdicts on every claim of a benchmark: one per variant, point and phase it speaks of."""
     cases = _evidence(declaration, estimates, records)
+    baselines = {case.group: evidence for case, evidence in cases.items() if case.is_baseline}
     return tuple(
         verdict
         for claim in declaration.claims
         for case, evidence in cases.items()
         if case.variant in (claim.of or declaration.variants[1:])
-        for verdict in _judge(claim, case, evidence, cases)
+        for verdict in _judge(claim, case, evidence, baselines.get(case.group))
     )
 
 
@@ -82,14 +83,13 @@ def _evidence(
     return {case: _Evidence(estimates=rows[case], records=kept[case]) for case in cases}
 
 
-def _judge(claim: Claim, case: Case, evidence: _Evidence, cases: Mapping[Case, _Evidence]) -> Iterator[Verdict]:
+def _judge(claim: Claim, case: Case, evidence: _Evidence, baseline: _Evidence | None) -> Iterator[Verdict]:
     why_not = _inapplicable(claim, case) or evidence.skipped
     if why_not:
         yield _plain(claim, case, "not applicable", why_not)
     elif claim.kind in ("close", "identical"):
         yield _of_bits(claim, case, evidence)
     else:
-        baseline = next((e for c, e in cases.items() if c.group == case.group and c.is_baseline), None)
         found = [e for name, e in evidence.estimates.items() if _speaks_of(claim.metric, name)]
         if not found:
             why = evidence.broken or f"no value of {claim.metric} was measured"
@@ -170,8 +170,8 @@ def _place(claim: Claim, low: float, high: float) -> Decision:
 def _why_no_interval(estimate: Estimate, baseline: Estimate | None) -> str:
     if baseline is not None and baseline.status != "ok":
         return f"no ratio: the baseline is {baseline.status}: {baseline.reason}"
-    told = next((fact for fact in estimate.facts if fact.startswith("no ")), "")
-    return told or estimate.reason or "there is no ratio to the baseline"
+    told = next((fact for fact in estimate.facts if "ratio" in fact), "")
+    return estimate.reason or told or "there is no ratio to the baseline"
 
 
 def _measured(claim: Claim, estimate: Estimate, baseline: Estimate | None) -> str:
@@ -210,7 +210,8 @@ def _remedy(claim: Claim, estimate: Estimate, baseline: Estimate | None) -> str:
     needed = processes_needed(spread=spread, half_width=distance, confidence=estimate.confidence or 0.95)
     if needed > _MOST_PROCESSES:
         return "too close to the margin for any number of processes"
-    return f"about {max(1, needed - count)} more processes would settle it"
+    more = max(1, needed - count)
+    return f"about {more} more process{'es' if more > 1 else ''} would settle it"
 
 
 def _decide_exactly(claim: Claim, estimate: Estimate, baseline: Estimate | None) -> tuple[Decision, str]:

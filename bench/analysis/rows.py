@@ -32,13 +32,24 @@ class Series:
         return tuple(np.exp(list(self.logs.values())).tolist())
 
     @property
+    def stands_still(self) -> bool:
+        """Whether all processes are equal to the last digit, so that nothing tells how far they may be off."""
+        return not self.step and len(set(self.logs.values())) == 1
+
+    @property
+    def why_no_interval(self) -> str:
+        """Empty when there is one."""
+        count = len(self.logs)
+        if count < FEWEST:
+            return f"{count} process{'es' if count > 1 else ''}: an interval needs at least {FEWEST}"
+        return f"no interval: all {count} processes are equal" if self.stands_still else ""
+
+    @property
     def trouble(self) -> str:
-        """Why there is nothing to conclude from; empty when there is."""
+        """Why times have nothing to conclude from; empty when they do."""
         if len(self.logs) == 1:
             return ALONE
-        if not self.step and len(set(self.logs.values())) == 1:
-            return f"all {len(self.logs)} processes are equal to the last digit: the clock stands still"
-        return ""
+        return f"all {len(self.logs)} processes are equal: the clock stands still" if self.stands_still else ""
 
     def minus(self, baseline: Series) -> Series:
         """The ratio, process by process."""
@@ -47,10 +58,10 @@ class Series:
         return Series(logs=logs, step=self.step + baseline.step)
 
     def interval(self, confidence: float) -> tuple[float, float | None, float | None]:
-        """The geometric mean, and its interval from FEWEST processes on."""
+        """The geometric mean, and its interval where there is one."""
         logs = list(self.logs.values())
         mean = math.fsum(logs) / len(logs)
-        if len(logs) < FEWEST:
+        if self.why_no_interval:
             return math.exp(mean), None, None
         half = max(half_width(logs, confidence), math.log1p(self.step))
         return math.exp(mean), math.exp(mean - half), math.exp(mean + half)
@@ -59,14 +70,13 @@ class Series:
 def series_row(blank: Estimate, own: Series, ratio: Series | None, confidence: float) -> Estimate:
     """The row of a metric that varies from process to process; ``blank`` says what it is a row of."""
     value, low, high = own.interval(confidence)
-    few = len(own.logs) < FEWEST
     row = replace(
         blank,
-        reason=f"{len(own.logs)} processes: an interval needs at least {FEWEST}" if few else "",
+        reason=own.why_no_interval,
         value=value,
         low=low,
         high=high,
-        confidence=None if few else confidence,
+        confidence=None if low is None else confidence,
         process_values=own.values,
     )
     return row if ratio is None else _with_ratio(row, ratio, confidence)
@@ -78,7 +88,7 @@ def _with_ratio(row: Estimate, ratio: Series, confidence: float) -> Estimate:
     middle, low, high = ratio.interval(confidence)
     row = replace(row, ratio=middle, ratio_low=low, ratio_high=high)
     if low is None and row.low is not None:
-        return told(row, f"no interval of the ratio: only {len(ratio.logs)} processes are valid for the baseline too")
+        return told(row, f"the ratio to the baseline has no interval: {ratio.why_no_interval}")
     return row
 
 
@@ -139,10 +149,11 @@ def counted_row(
     strange = next((v for v in values.values() if not math.isfinite(v)), None)
     if strange is not None:
         return invalid_row(blank, f"a process gave {strange}")
-    if min(values.values()) <= 0:
-        mean = math.fsum(values.values()) / len(values)
-        reason = "" if len(values) == 1 else "the mean; no interval, because a process gave zero or less"
-        return replace(blank, value=mean, reason=reason, process_values=tuple(values.values()))
+    given = tuple(values.values())
+    if min(given) <= 0:
+        reason = "the mean; no interval, because a process gave zero or less"
+        return replace(blank, value=math.fsum(given) / len(given), reason=reason, process_values=given)
     own = Series(logs={p: math.log(v) for p, v in values.items()})
     theirs = {p: math.log(v) for p, v in (baseline or {}).items() if 0 < v < math.inf}
-    return series_row(blank, own, own.minus(Series(logs=theirs)) if theirs else None, confidence)
+    row = series_row(blank, own, own.minus(Series(logs=theirs)) if theirs else None, confidence)
+    return replace(row, value=given[0] if len(set(given)) == 1 else row.value, process_values=given)
