@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from bench.discover import Found
@@ -52,6 +52,7 @@ class Group:
     rounds: int = 0
     processes: int = 0
     lost: set[str] = field(default_factory=set)
+    together: bool = True
     cost_seconds: float = 0.0
 
     @property
@@ -70,13 +71,14 @@ class Group:
         return self.found.benchmark.settings(self.members[name].case.variant)
 
     def open(self, name: str) -> Open:
-        """The request that builds a member."""
-        case = self.members[name].case
+        """The request that builds a member, like the baseline of its side, or like the first that is left there."""
+        case, side = self.members[name].case, self.members[name].side
         return Open(
             name=name,
             file=str(self.found.path),
             benchmark=self.found.benchmark.name,
             variant=case.variant,
+            like=next(self.members[n].case.variant for n in self.alive if self.members[n].side == side),
             point=case.point,
             seed=self.seed,
         )
@@ -90,10 +92,10 @@ class _LostError(Exception):
         self.name, self.failure, self.broken = name, failure, broken
 
 
-def gather_facts(group: Group, crew: Crew, record: MakeRecord) -> list[Record]:
-    """Memory, work and checks of every member, each in a worker that did nothing else: process 0."""
+def gather_facts(group: Group, names: Iterable[str], crew: Crew, record: MakeRecord) -> list[Record]:
+    """Memory, work and checks of some members, each in a worker that did nothing else: process 0."""
     records = []
-    for name in group.alive:
+    for name in names:
         worker = crew.isolated(group.members[name].side, taking_turns=group.taking_turns, settings=group.settings(name))
         try:
             reply = _ask(worker, Facts(case=group.open(name)), name, group)
@@ -110,22 +112,22 @@ def gather_facts(group: Group, crew: Crew, record: MakeRecord) -> list[Record]:
 def measure_process(group: Group, crew: Crew, record: MakeRecord) -> list[Record]:
     """One timed process of a group, as a record per member.
 
-    A member that fails is recorded once and left out; the others go on.  When a worker dies during a batch nobody
-    knows at whose step, so the process is measured again with one step a message.
+    A member that fails is recorded once and left out; the others go on in a fresh process.  When a worker dies during
+    a batch nobody knows at whose step, so the process is measured again, and later ones too, with one step a message.
     """
     records: list[Record] = []
     start, number = time.monotonic(), group.processes + 1
-    together = True
     while group.alive:
         try:
-            records += _attempt(group, crew, number, record, together=together)
+            records += _attempt(group, crew, number, record)
             break
         except _LostError as lost:
             # A worker that dies between members, twice, takes whoever is first with it rather than go on for ever.
-            lost.name = lost.name or ("" if together else group.alive[0])
+            lost.name = lost.name or ("" if group.together else group.alive[0])
             if lost.name:
                 records.append(_lose(group, lost, record, process=number))
-            together = together and bool(lost.name)
+            group.together = group.together and bool(lost.name)
+            crew.end_process()
     group.processes = number
     group.cost_seconds = time.monotonic() - start
     return records
@@ -139,7 +141,7 @@ def _lose(group: Group, lost: _LostError, record: MakeRecord, *, process: int) -
     return record(member, process=process, status=failure.status, reason=failure.reason, warnings=trace)
 
 
-def _attempt(group: Group, crew: Crew, number: int, record: MakeRecord, *, together: bool) -> list[Record]:
+def _attempt(group: Group, crew: Crew, number: int, record: MakeRecord) -> list[Record]:
     seats = _seat(group, crew)
     try:
         order = schedule.rotated(group.alive, number)
@@ -148,9 +150,9 @@ def _attempt(group: Group, crew: Crew, number: int, record: MakeRecord, *, toget
         warm = {(name, p): _warm(seats[name], name, p, group) for p in group.found.benchmark.phases for name in order}
         _choose(group, warm)
         steps = schedule.rounds(group.alive, group.loops, group.rounds, first=number)
-        taken = _take(seats, steps, group, together=together)
-    except _LostError as lost:
-        _leave(seats, group, crew, broken=lost.broken)
+        taken = _take(seats, steps, group)
+    except BaseException as error:  # Ctrl-C too: a worker that is still busy cannot be asked to close
+        _leave(seats, group, crew, broken=not isinstance(error, _LostError) or error.broken)
         raise
     _leave(seats, group, crew, broken=False)
     return _records(group, number, warm, list(zip(steps, taken, strict=True)), record)
@@ -205,7 +207,7 @@ def _choose(group: Group, warm: Mapping[tuple[str, str], WarmUp]) -> None:
     group.rounds = choose_rounds(round_seconds, len(group.alive))
 
 
-def _take(seats: Mapping[str, Worker], steps: list[Step], group: Group, *, together: bool) -> list[Taken]:
+def _take(seats: Mapping[str, Worker], steps: list[Step], group: Group) -> list[Taken]:
     """The results of all steps in order.  Runs of steps of one worker travel in one message, or one by one."""
     anyone = next(iter(seats.values()))
 
@@ -214,9 +216,10 @@ def _take(seats: Mapping[str, Worker], steps: list[Step], group: Group, *, toget
 
     taken: list[Taken] = []
     numbered = list(enumerate(steps))
-    for _, run in itertools.groupby(numbered, key=lambda item: id(seat(item[1])) if together else item[0]):
+    for _, run in itertools.groupby(numbered, key=lambda item: id(seat(item[1])) if group.together else item[0]):
         batch = tuple(step for _, step in run)
-        blamed = batch[0].name if len({step.name for step in batch}) == 1 else ""
+        names = {step.name for step in batch} - {METRONOME}
+        blamed = names.pop() if len(names) == 1 else ""
         taken += _ask(seat(batch[0]), Measure(steps=batch), blamed, group).taken
     return taken
 

@@ -36,12 +36,16 @@ class Describe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Open:
-    """Build one variant of a group, under a name that ``Warm`` and ``Measure`` use, until ``Close``."""
+    """Build one variant of a group, under a name that ``Warm`` and ``Measure`` use, until ``Close``.
+
+    ``like``: the variant whose inputs and weights it takes.
+    """
 
     name: str
     file: str
     benchmark: str
     variant: str
+    like: str
     point: Point
     seed: int
 

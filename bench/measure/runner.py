@@ -149,13 +149,13 @@ class Run:
         names = [g.name for g in self._groups if g.found.benchmark.phases]
         self._progress.start(names, self._options.processes or stopping.MINIMUM)
         for group in self._groups:
-            new = [member for member in group.members.values() if member.case.id not in self._known]
+            new = [name for name in group.members if group.members[name].case.id not in self._known]
             reason = group.found.benchmark.skip_reason(self._options.kind)
             if reason:
-                skipped = [self._record(group, member, process=0, status="skipped", reason=reason) for member in new]
-                self._keep(group, skipped)
+                record = functools.partial(self._maker(group), process=0, status="skipped", reason=reason)
+                self._keep(group, [record(group.members[name]) for name in new])
             elif new:
-                self._keep(group, gather_facts(group, self._crew, self._maker(group)))
+                self._keep(group, gather_facts(group, new, self._crew, self._maker(group)))
 
     def _pass_after_pass(self) -> None:
         timed = [g for g in self._groups if g.found.benchmark.phases and g.alive]

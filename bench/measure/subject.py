@@ -44,8 +44,9 @@ def share(source: Subject, target: Subject) -> None:
     Values are copied, layouts stay.
     """
     with torch.no_grad():
-        for ours, theirs in zip(source.inputs, target.inputs, strict=False):
-            _copy_values(ours, theirs)
+        for pair in zip(source.inputs, target.inputs, strict=False):
+            for ours, theirs in zip(*map(tensors_in, pair), strict=False):
+                _copy_values(ours, theirs)
         if isinstance(source.call, nn.Module) and isinstance(target.call, nn.Module):
             known = source.call.state_dict(keep_vars=True)
             for name, tensor in target.call.state_dict(keep_vars=True).items():
@@ -53,11 +54,11 @@ def share(source: Subject, target: Subject) -> None:
                     _copy_values(known[name], tensor)
 
 
-def _copy_values(ours: Any, theirs: Any) -> None:
-    if not (isinstance(ours, torch.Tensor) and isinstance(theirs, torch.Tensor)):
+def _copy_values(ours: torch.Tensor, theirs: torch.Tensor) -> None:
+    if ours.shape != theirs.shape or torch.strided not in (ours.layout, theirs.layout):
         return
     overlapping = any(stride == 0 and size > 1 for stride, size in zip(theirs.stride(), theirs.shape, strict=True))
-    if ours.shape == theirs.shape and ours.data_ptr() != theirs.data_ptr() and not overlapping:
+    if ours.data_ptr() != theirs.data_ptr() and not overlapping:
         theirs.copy_(ours)
 
 
@@ -119,30 +120,24 @@ def differentiated(subject: Subject) -> list[torch.Tensor]:
     return outputs
 
 
-def blocks(subject: Subject, phases: Sequence[str], seed: int) -> dict[str, Block]:
-    """phase -> block.  The backward graph is made here, once, and retained: backward is timed alone."""
-    made: dict[str, Block] = {}
-    if "backward" in phases:
-        require_gradients(subject)
-        made["backward"] = _backward_block(subject, seed)
-    if "forward" in phases:
-        made["forward"] = _calls(subject.call, subject.inputs)
-    if "inference" in phases:
-        made["inference"] = _without_grad(_calls(subject.call, subject.inputs))
-    return {phase: made[phase] for phase in phases}
+def block_of(subject: Subject, phase: str, seed: int) -> Block:
+    """What is timed in a phase.  The graph of ``backward`` is made here, once, and retained: backward is timed alone."""
+    if phase == "backward":
+        return _backward_block(subject, seed)
+    calls = _calls(subject.call, subject.inputs)
+    return _without_grad(calls) if phase == "inference" else calls
 
 
 def training_step(subject: Subject, seed: int) -> Callable[[], object]:
-    """One forward and backward call, nothing retained: what the peak of ``memory/peak/backward`` means."""
+    """One forward and backward call, nothing retained: what the peak of ``memory/peak/backward`` means.
 
-    def step() -> object:
-        if subject.backward is not None:
-            return subject.backward(subject.call(*subject.inputs))
-        outputs = differentiated(subject)
-        wanted = list(leaves(subject).values())
-        return torch.autograd.grad(outputs, wanted, cotangents(outputs, seed), allow_unused=True)
-
-    return step
+    The cotangents are there before, as if a later layer had made them: drawing them is no part of the step.
+    """
+    backward = subject.backward
+    if backward is not None:
+        return lambda: backward(subject.call(*subject.inputs))
+    wanted, drawn = list(leaves(subject).values()), cotangents(differentiated(subject), seed)
+    return lambda: torch.autograd.grad(differentiated(subject), wanted, drawn, allow_unused=True)
 
 
 def _backward_block(subject: Subject, seed: int) -> Block:

@@ -37,7 +37,7 @@ from bench.measure.messages import (
 )
 from bench.measure.schedule import METRONOME, Step
 from bench.measure.settings import apply
-from bench.measure.subject import blocks, build, share
+from bench.measure.subject import block_of, build, require_gradients, share
 from bench.model import Check
 from bench.suite import Benchmark, Subject
 
@@ -62,8 +62,9 @@ class Worker:
 
     def __init__(self, device: Device | None = None) -> None:
         self._device = device
-        self._blocks: dict[str, dict[str, Block]] = {}
-        self._baseline: Subject | None = None
+        self._opened: dict[str, tuple[Subject, int]] = {}
+        self._blocks: dict[tuple[str, str], Block] = {}
+        self._model: Subject | None = None
 
     def answer(self, request: Request) -> Reply:
         """Do what is asked; what goes wrong in a subject is a Reply with its Failure, never an exception."""
@@ -71,14 +72,14 @@ class Worker:
             with _collected_warnings() as told:
                 reply = self._do(request)
             return _with_warnings(reply, told)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             return Reply(failure=failure_of(error))
 
     def _do(self, request: Request) -> Reply:
         if isinstance(request, Measure):
             return self._measure(request)
         if isinstance(request, Warm):
-            return Reply(warm_up=timing.warm_up(self.device, self._blocks[request.name][request.phase]))
+            return self._warm(request)
         if isinstance(request, Open):
             return self._open(request)
         if isinstance(request, Facts):
@@ -102,8 +103,16 @@ class Worker:
     def _open(self, request: Open) -> Reply:
         benchmark = self._prepare(request)
         subject = self._build_fairly(benchmark, request)
-        self._blocks[request.name] = blocks(subject, benchmark.phases, request.seed)
+        if "backward" in benchmark.phases:
+            require_gradients(subject)
+        self._opened[request.name] = subject, request.seed
         return Reply()
+
+    def _warm(self, request: Warm) -> Reply:
+        """Make the block only now: the graph of backward takes a forward call, which would spoil that first call."""
+        subject, seed = self._opened[request.name]
+        block = self._blocks[request.name, request.phase] = block_of(subject, request.phase, seed)
+        return Reply(warm_up=timing.warm_up(self.device, block))
 
     def _prepare(self, request: Open) -> Benchmark:
         """The benchmark of a case that fits this machine, with its variant's settings in force."""
@@ -119,13 +128,13 @@ class Worker:
         return benchmark
 
     def _build_fairly(self, benchmark: Benchmark, request: Open) -> Subject:
-        """The variant, with the values of the baseline (which is built first, and kept while variants follow)."""
-        if self._baseline is None:
-            self._baseline = self._build(benchmark, benchmark.baseline, request)
-        if request.variant == benchmark.baseline:
-            return self._baseline
+        """The variant, with the values of its model (which is built first, and kept while variants follow)."""
+        if self._model is None:
+            self._model = self._build(benchmark, request.like, request)
+        if request.variant == request.like:
+            return self._model
         subject = self._build(benchmark, request.variant, request)
-        share(self._baseline, subject)
+        share(self._model, subject)
         return subject
 
     def _build(self, benchmark: Benchmark, variant: str, request: Open) -> Subject:
@@ -143,29 +152,29 @@ class Worker:
                     continue
                 try:
                     taken.append(Taken(sample=self._sample(step)))
-                except Exception as error:
+                except (Exception, SystemExit) as error:
                     return Reply(name=step.name, failure=failure_of(error), taken=tuple(taken))
         finally:
             gc.enable()
         return Reply(taken=tuple(taken))
 
     def _sample(self, step: Step) -> Sample:
-        return self.device.sample(self._blocks[step.name][step.phase], step.loops)
+        return self.device.sample(self._blocks[step.name, step.phase], step.loops)
 
     def _facts(self, case: Open) -> Reply:
         benchmark = self._prepare(case)
         subject = self._build_fairly(benchmark, case)
-        values: dict[str, float | str] = {}
-        values.update(memory.measure(self.device, subject, benchmark.phases, case.seed))
-        values.update(work.measure(self._build(benchmark, case.variant, case), benchmark.phases, case.seed))
+        with numerics.untouched(subject):
+            values = memory.measure(self.device, subject, benchmark.phases, case.seed)
+        values |= work.measure(self._build(benchmark, case.variant, case), benchmark.phases, case.seed)
         checks: tuple[Check, ...] = ()
-        if case.variant != benchmark.baseline and self._baseline is not None:
+        if self._model is not None and case.variant != case.like == benchmark.baseline:
             backward = "backward" in benchmark.phases
-            checks = numerics.checks(self._baseline, subject, backward=backward, seed=case.seed)
+            checks = numerics.checks(self._model, subject, backward=backward, seed=case.seed)
         return Reply(values=values, checks=checks)
 
     def _close(self) -> Reply:
-        self._blocks, self._baseline = {}, None
+        self._opened, self._blocks, self._model = {}, {}, None
         gc.collect()
         return Reply()
 
@@ -174,9 +183,9 @@ class _DoesNotFitError(BenchError):
     """The machine has less memory than the case needs: a skip, decided before allocating."""
 
 
-def failure_of(error: Exception) -> Failure:
+def failure_of(error: Exception | SystemExit) -> Failure:
     """The status and one sentence for what an author's code or the device raised."""
-    text = f"{type(error).__name__}: {error}".strip().split("\n")[0]
+    text = f"{type(error).__name__}: {error}".split("\n")[0].rstrip(": ")
     trace = "".join(traceback.format_exception(error))
     if isinstance(error, _DoesNotFitError):
         return Failure(status="skipped", reason=str(error))
