@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from bench.analysis.summary import Summary
 from bench.metrics import kind
-from bench.model import Case, Check, Claim, Decision, Declaration, Estimate, Record, Verdict, format_value
+from bench.model import Case, Check, Claim, Decision, Declaration, Estimate, Record, Value, Verdict, format_value
 
 T = TypeVar("T")
 
@@ -37,7 +37,10 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """All variants of one benchmark at one point on one device: a group."""
+    """All variants of one benchmark at one point on one device: a group.
+
+    ``point``: the axes in which the benchmark's points differ, for people: ``c=16 n=4``.
+    """
 
     name: str
     point: str
@@ -47,9 +50,13 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """One benchmark: its declaration, its groups, and what became of its claims."""
+    """One benchmark: its declaration, its groups, and what became of its claims.
+
+    ``common``: the axes that are the same at all its points.
+    """
 
     declaration: Declaration
+    common: str
     rows: tuple[Row, ...]
     verdicts: tuple[Verdict, ...]
 
@@ -84,10 +91,26 @@ def sections(summary: Summary) -> tuple[Section, ...]:
     verdicts = _by_benchmark((v.case, v) for v in summary.verdicts)
     cases = _by_benchmark((case, case) for case in summary.manifest.cases)
     return tuple(
-        Section(declaration=d, rows=_rows(cases[key], cells), verdicts=tuple(verdicts[key]))
+        Section(
+            declaration=d,
+            common=_text(point for point in cases[key][0].point if point not in varying) if cases[key] else "",
+            rows=_rows(cases[key], cells, varying),
+            verdicts=tuple(verdicts[key]),
+        )
         for d in summary.manifest.declarations
         for key in [(d.suite, d.benchmark)]
+        for varying in [_varying(cases[key])]
     )
+
+
+def _varying(cases: Iterable[Case]) -> frozenset[tuple[str, Value]]:
+    """The axis values that not all points share."""
+    points = [frozenset(case.point) for case in cases]
+    return frozenset().union(*points) - frozenset.intersection(*points) if points else frozenset()
+
+
+def _text(point: Iterable[tuple[str, Value]]) -> str:
+    return " ".join(f"{name}={format_value(value)}" for name, value in point)
 
 
 def _by_benchmark(pairs: Iterable[tuple[Case, T]]) -> defaultdict[tuple[str, str], list[T]]:
@@ -110,14 +133,14 @@ def _cells(summary: Summary) -> dict[str, Cell]:
     }
 
 
-def _rows(cases: Iterable[Case], cells: Mapping[str, Cell]) -> tuple[Row, ...]:
+def _rows(cases: Iterable[Case], cells: Mapping[str, Cell], varying: frozenset[tuple[str, Value]]) -> tuple[Row, ...]:
     groups: dict[str, list[Cell]] = {}
     for case in cases:
         groups.setdefault(case.group, []).append(cells[case.id])
     return tuple(
         Row(
             name=name,
-            point=point_text(members[0].case),
+            point=_text(axis for axis in members[0].case.point if axis in varying),
             device=members[0].case.device,
             cells=tuple(sorted(members, key=lambda cell: not cell.case.is_baseline)),
         )
@@ -129,29 +152,43 @@ def _rows(cases: Iterable[Case], cells: Mapping[str, Cell]) -> tuple[Row, ...]:
 class Finding:
     """What became of one claim wherever it was judged alike; the verdict with the largest effect comes first.
 
-    ``judged``: how many judgements of the claim there are in all, those that came out otherwise included.
+    ``judged``: how many judgements of the claim there are in all, those that came out otherwise included.  ``point``:
+    where the first verdict was reached, by the axes in which the benchmark's points differ.
     """
 
     benchmark: str
+    point: str
     claim: Claim
     decision: Decision
     verdicts: tuple[Verdict, ...]
     judged: int
 
 
-def findings(summary: Summary) -> tuple[Finding, ...]:
+def findings(sections: Iterable[Section]) -> tuple[Finding, ...]:
     """Every claim that was judged, the benchmarks and claims with the worst outcome first; at most one per decision."""
-    by_claim: defaultdict[tuple[str, Claim], list[Verdict]] = defaultdict(list)
-    for verdict in sorted(summary.verdicts, key=_badness):
-        if verdict.decision != "not applicable":
-            by_claim[f"{verdict.case.suite}/{verdict.case.benchmark}", verdict.claim].append(verdict)
-    worst: dict[str, int] = {}
-    for (name, _), judged in by_claim.items():
-        worst[name] = min(worst.get(name, len(DECISIONS)), DECISIONS.index(judged[0].decision))
-    ordered = sorted(by_claim.items(), key=lambda item: (worst[item[0][0]], item[0][0], _badness(item[1][0])[0]))
+    found = [[_of_claim(section, claim) for claim in _claims(section)] for section in sections]
+    by_benchmark = [sorted((f for f in some if f), key=lambda f: _badness(f[0].verdicts[0])[0]) for some in found]
+    by_benchmark.sort(key=lambda some: _badness(some[0][0].verdicts[0])[0] if some else len(DECISIONS))
+    return tuple(finding for some in by_benchmark for of_claim in some for finding in of_claim)
+
+
+def _claims(section: Section) -> tuple[Claim, ...]:
+    return tuple(dict.fromkeys(verdict.claim for verdict in section.verdicts))
+
+
+def _of_claim(section: Section, claim: Claim) -> tuple[Finding, ...]:
+    points = {cell.case.id: row.point for row in section.rows for cell in row.cells}
+    applicable = (v for v in section.verdicts if v.claim == claim and v.decision != "not applicable")
+    judged = sorted(applicable, key=_badness)
     return tuple(
-        Finding(benchmark=name, claim=claim, decision=decision, verdicts=alike, judged=len(judged))
-        for (name, claim), judged in ordered
+        Finding(
+            benchmark=section.name,
+            point=points.get(alike[0].case.id, ""),
+            claim=claim,
+            decision=decision,
+            verdicts=alike,
+            judged=len(judged),
+        )
         for decision in DECISIONS
         if (alike := tuple(v for v in judged if v.decision == decision))
     )
@@ -159,8 +196,3 @@ def findings(summary: Summary) -> tuple[Finding, ...]:
 
 def _badness(verdict: Verdict) -> tuple[int, float]:
     return DECISIONS.index(verdict.decision), -abs((verdict.ratio or 1.0) - 1.0)
-
-
-def point_text(case: Case) -> str:
-    """A point for people: ``c=16 n=4``."""
-    return " ".join(f"{name}={format_value(value)}" for name, value in case.point)

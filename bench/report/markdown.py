@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from bench.analysis.environment_facts import fact
 from bench.analysis.summary import Summary
-from bench.report.arrange import Cell, Finding, Section, findings, point_text, sections
+from bench.report.arrange import Cell, Finding, Section, findings, sections
 from bench.report.sentences import command, environment, headlines, remarks, subject
 from bench.report.words import NOTHING, change, counted, effect, escape, value_of
 
@@ -20,13 +20,14 @@ _MENTION = re.compile(r"(?<!\w)([@#])(?=\w)")
 
 def markdown(summary: Summary) -> str:
     """The whole of ``report.md``."""
-    found = findings(summary)
+    arranged = sections(summary)
+    found = findings(arranged)
     parts = [
         f"## {plain(subject(summary))}",
         "\n".join(f"- {plain(sentence)}" for sentence in headlines(summary)),
         _claims([f for f in found if f.decision in ("refuted", "undecided")]),
         _folded("What was confirmed", _claims([f for f in found if f.decision == "confirmed"])),
-        *(_folded(section.title, _section(section)) for section in sections(summary)),
+        *(_folded(section.title, _section(section)) for section in arranged),
         _folded("Where, and how to measure it again", _environment(summary)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -66,14 +67,14 @@ def _claims(found: Sequence[Finding]) -> str:
 def _finding(finding: Finding) -> Sequence[str]:
     strongest = finding.verdicts[0]
     share = f" {len(finding.verdicts)}/{finding.judged}" if finding.judged > 1 else ""
-    where = " ".join(part for part in (strongest.case.variant, point_text(strongest.case)) if part)
+    at = f"{code(finding.point)}: " if finding.point else ""
     return (
         f"**{finding.decision}**{share}",
         code(finding.benchmark),
         code(finding.claim.text),
         plain(finding.claim.note),
         change(strongest.ratio, strongest.low, strongest.high),
-        f"{code(where)}: {plain(strongest.evidence)}",
+        at + plain(strongest.evidence),
     )
 
 
@@ -81,13 +82,13 @@ def _section(section: Section) -> str:
     if section.declaration.skip_reason and not section.rows:
         return f"{code(section.name)} skipped: {plain(section.declaration.skip_reason)}"
     rows = [
-        (code(row.point), code(cell.case.variant), phase, *_numbers(cell, phase))
+        (code(row.point) if row.point else "", code(cell.case.variant), phase, *_numbers(cell, phase))
         for row in section.rows
         for cell in row.cells
         for phase in section.phases
     ]
     header = ("point", "variant", "phase", "time", "against baseline", "peak memory")
-    parts = [code(section.name)]
+    parts = [code(f"{section.name} {section.common}".strip())]
     if rows:
         parts.append(table(header, rows[:MOST_ROWS]))
     if len(rows) > MOST_ROWS:

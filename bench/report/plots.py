@@ -42,7 +42,7 @@ def stems(summary: Summary) -> tuple[str, ...]:
 
 def figures(summary: Summary, section: Section) -> Iterable[tuple[str, Figure]]:
     """The pictures of one benchmark by kind."""
-    below = f"{section.name} on {machine(summary)}"
+    below = f"{section.name} {section.common}".strip() + f", on {machine(summary)}"
     drawn: tuple[tuple[str, Callable[[], Figure | None]], ...] = (
         ("ratio", lambda: ratio_figure(section, below)),
         ("samples", lambda: samples_figure(section, below)),

@@ -38,7 +38,7 @@ def lines(section: Section, wanted: str) -> tuple[Line, ...]:
         for phase in section.phases or ("",):
             estimates = tuple(_numbers(row, section, wanted.format(phase=phase)))
             if estimates:
-                label = " ".join(part for part in (row.point, phase if len(section.phases) > 1 else "") if part)
+                label = f"{row.point} {phase}".strip()
                 found.append(Line(label=label, estimates=estimates))
     return tuple(found)
 

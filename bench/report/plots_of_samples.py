@@ -37,7 +37,7 @@ class _Taken:
 def samples_figure(section: Section, below: str) -> Figure | None:
     """Every sample by process; flagged ones, which no estimate uses, are crossed."""
     panels = [
-        (" ".join(part for part in (row.point, phase) if part), taken)
+        (f"{row.point} {phase}".strip(), taken)
         for row in section.rows
         for phase in section.phases
         if (taken := [t for cell in row.cells if (t := _taken(section, cell, phase)).processes])

@@ -1,7 +1,8 @@
-"""Says on stderr how far a run has come: a live display on a terminal, one plain line per pass in a log."""
+"""Says on stderr how far a run has come: a live display on a terminal, plain lines every few seconds in a log."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -12,6 +13,7 @@ from rich.text import Text
 from bench.report.words import counted, duration, escape, share
 
 _BAR = 24  # characters
+_QUIET_SECONDS = 5.0  # between lines of a log
 
 
 class Progress:
@@ -28,6 +30,7 @@ class Progress:
         self._done = 0
         self._current = self._precision = ""
         self._started = self._ends = clock()
+        self._spoken = -math.inf
         self._told = False
 
     def start(self, groups: Sequence[str], passes_expected: int) -> None:
@@ -57,7 +60,8 @@ class Progress:
         self._passes = max(self._passes, pass_)
         if seconds_left is not None:
             self._told, self._ends = True, self._clock() + seconds_left
-        if self._live is None:
+        if self._live is None and self._clock() >= self._spoken + _QUIET_SECONDS:
+            self._spoken = self._clock()
             self.message(f"pass {pass_}: {self._precision}, {self._left()}")
         self._draw()
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Iterable
+from itertools import chain
 
 from bench.analysis.summary import Summary
 from bench.model import Environment, Estimate
-from bench.report.arrange import DECISIONS, Section, point_text
-from bench.report.words import FLAGS, STOPS, because, counted, escape, share
+from bench.report.arrange import DECISIONS, Cell, Row, Section
+from bench.report.words import FLAGS, REPEATABILITY, STOPS, because, counted, escape, repeats, share
 
 # Flagged samples are left out of estimates, so a few do no harm; from here on the reader should do something.
 WORTH_SAYING = 0.05
@@ -96,55 +97,78 @@ def _repeats(summary: Summary) -> str:
 
 
 def remarks(section: Section) -> tuple[str, ...]:
-    """What to know before trusting a benchmark's numbers, with its remedy; each sentence once, naming its cases."""
-    found: dict[str, list[str]] = {}
-    for text, where in [*_told(section), *_flagged(section)]:
-        if where not in found.setdefault(text, []):
-            found[text].append(where)
-    return tuple(f"{text} ({_places(places)})" for text, places in found.items())
+    """What to know before trusting a benchmark's times, with its remedy; each sentence once, naming its cases."""
+    found: dict[str, tuple[str, list[str]]] = {}
+    for subject, text, where in chain(
+        _statuses(section), _unrepeated(section), _stops(section), _flags(section), _facts(section)
+    ):
+        places = found.setdefault(subject, (text, []))[1]
+        if where not in places:
+            places.append(where)
+    return tuple(text + _places(places, len(section.rows)) for text, places in found.values())
 
 
-def _estimates(section: Section) -> Iterable[tuple[str, Estimate]]:
+Told = Iterable[tuple[str, str, str]]  # what it is about, the sentence, where
+
+
+def _headlines(section: Section) -> Iterable[tuple[str, Row, Cell, Estimate]]:
+    """The estimates that reports show first: the time of each phase."""
     for row in section.rows:
         for cell in row.cells:
-            for estimate in cell.estimates.values():
-                yield _where(estimate), estimate
+            for phase in section.phases:
+                estimate = cell.estimates.get(f"time/{phase}")
+                if estimate is not None:
+                    yield escape(f"{cell.case.variant} {phase} {row.point}".strip()), row, cell, estimate
 
 
-def _where(estimate: Estimate) -> str:
-    phase = "/".join(estimate.metric.split("/")[1:])
-    at = f" at {point_text(estimate.case)}" if estimate.case.point else ""
-    return escape(f"{estimate.case.variant} {phase}".rstrip() + at)
+def _statuses(section: Section) -> Told:
+    for row in section.rows:
+        for cell in row.cells:
+            for estimate in (e for e in cell.estimates.values() if e.status != "ok"):
+                text = because(estimate.status, estimate.reason)
+                yield text, text, escape(f"{cell.case.variant} {row.point}".strip())
+            for warning in (w for r in cell.records if r.status == "ok" for w in r.warnings):
+                yield warning, escape(warning, 400), escape(f"{cell.case.variant} {row.point}".strip())
 
 
-def _told(section: Section) -> Iterable[tuple[str, str]]:
-    for where, estimate in _estimates(section):
-        if estimate.status != "ok":
-            yield because(estimate.status, estimate.reason), where
-    for where, estimate in _estimates(section):
+def _unrepeated(section: Section) -> Told:
+    for row in section.rows:
+        for cell in row.cells:
+            for check in cell.checks:
+                if check.level != "numeric" and check.verdict in ("differs", "mutates"):
+                    text = f"{check.what} {REPEATABILITY[check.verdict]}: {repeats(check)}"
+                    yield text, escape(text, 400), escape(f"{cell.case.variant} {row.point}".strip())
+
+
+def _stops(section: Section) -> Told:
+    for _, row, _, estimate in _headlines(section):
         if estimate.stop_reason not in ("", "precise"):
-            yield STOPS[estimate.stop_reason], escape(point_text(estimate.case)) or where
+            yield estimate.stop_reason, STOPS[estimate.stop_reason], escape(row.point)
+
+
+def _flags(section: Section) -> Told:
+    told = [
+        (flag, part, where)
+        for where, _, _, estimate in _headlines(section)
+        for flag, part in estimate.flags.items()
+        if part >= WORTH_SAYING
+    ]
+    most = {flag: max(p for f, p, _ in told if f == flag) for flag, _, _ in told}
+    for flag, _, where in told:
+        name = f"{flag.replace('_', ' ')} in up to {share(most[flag])} of samples"
+        yield flag, f"{name}: {FLAGS.get(flag, 'see the documentation')}", where
+
+
+def _facts(section: Section) -> Told:
+    """Facts that begin alike (``heavy tail: …``) are told once, by the first."""
+    for where, _, _, estimate in _headlines(section):
         for fact in estimate.facts:
-            yield escape(fact, 400), where
-    for row in section.rows:
-        for cell in row.cells:
-            for warning in (w for record in cell.records for w in record.warnings):
-                yield escape(warning, 400), escape(f"{cell.case.variant} at {row.point}")
+            yield fact.split(":")[0], escape(fact, 400), where
 
 
-def _flagged(section: Section) -> Iterable[tuple[str, str]]:
-    most: dict[str, float] = {}
-    places: list[tuple[str, str]] = []
-    for where, estimate in _estimates(section):
-        for flag, part in estimate.flags.items():
-            if part >= WORTH_SAYING:
-                most[flag] = max(part, most.get(flag, 0.0))
-                places.append((flag, where))
-    for flag, where in places:
-        remedy = FLAGS.get(flag, "see the documentation")
-        yield f"{flag.replace('_', ' ')} in up to {share(most[flag])} of samples: {remedy}", where
-
-
-def _places(places: list[str]) -> str:
-    shown = "; ".join(places[:2])
-    return shown if len(places) <= 2 else f"{shown}; and {len(places) - 2} more"
+def _places(places: list[str], points: int) -> str:
+    named = [place for place in places if place]
+    if not named or (points == 1 and len(named) > 3):
+        return ""
+    shown = "; ".join(named[:2])
+    return f" ({shown})" if len(named) <= 2 else f" ({shown}; and {len(named) - 2} more)"

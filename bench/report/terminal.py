@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from rich import box
 from rich.console import Console
@@ -11,10 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.analysis.summary import Summary
-from bench.model import Estimate
-from bench.report.arrange import Cell, Finding, Section, findings, point_text, sections
+from bench.model import Check, Estimate
+from bench.report.arrange import Cell, Finding, Section, findings, sections
 from bench.report.sentences import headlines, remarks, subject
-from bench.report.words import NOTHING, counted, effect, escape, interval_of, value_of
+from bench.report.words import NOTHING, checked, counted, effect, escape, interval_of, repeated, value_of
 
 WIDE = 120  # columns from which a table has room for more than time, ratio and memory
 _STYLES = {"refuted": "bold red", "undecided": "yellow", "confirmed": "green", "not applicable": "dim"}
@@ -22,11 +24,14 @@ _STYLES = {"refuted": "bold red", "undecided": "yellow", "confirmed": "green", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Column:
-    """A column of a benchmark's table: its title, and what it says of a case in a phase."""
+    """A column of a benchmark's table: its title, and what it says of a case in a phase.
+
+    ``width``: columns that the terminal must have for it to be shown where times are.
+    """
 
     title: str
     say: Callable[[Cell, str], str]
-    wide_only: bool = False
+    width: int = 0
 
 
 def _of(metric: str, say: Callable[[Estimate], str]) -> Callable[[Cell, str], str]:
@@ -39,52 +44,70 @@ def _of(metric: str, say: Callable[[Estimate], str]) -> Callable[[Cell, str], st
     return cell_text
 
 
+def _first_row(say: Callable[[Iterable[Check]], str]) -> Callable[[Cell, str], str]:
+    """A column on a case's checks, said once: beside its first phase."""
+
+    def cell_text(cell: Cell, phase: str) -> str:
+        timed = [name.split("/")[1] for name in cell.estimates if name.startswith("time/")]
+        return say(cell.checks) if phase in ("", *timed[:1]) else NOTHING
+
+    return cell_text
+
+
 COLUMNS = (
     _Column(title="time", say=_of("time/{phase}", value_of)),
-    _Column(title="interval", say=_of("time/{phase}", interval_of), wide_only=True),
+    _Column(title="interval", say=_of("time/{phase}", interval_of), width=WIDE),
     _Column(title="against baseline", say=_of("time/{phase}", effect)),
     _Column(title="peak memory", say=_of("memory/peak/{phase}", value_of)),
-    _Column(title="against baseline", say=_of("memory/peak/{phase}", effect), wide_only=True),
-    _Column(title="arithmetic", say=_of("rate/flops/{phase}", value_of), wide_only=True),
-    _Column(title="bandwidth", say=_of("rate/bytes/{phase}", value_of), wide_only=True),
-    _Column(title="processes", say=_of("time/{phase}", lambda e: str(len(e.process_values))), wide_only=True),
+    _Column(title="against baseline", say=_of("memory/peak/{phase}", effect), width=WIDE),
+    _Column(title="arithmetic", say=_of("rate/flops/{phase}", value_of), width=WIDE),
+    _Column(title="bandwidth", say=_of("rate/bytes/{phase}", value_of), width=WIDE),
+    _Column(title="output", say=_first_row(partial(checked, what="output")), width=WIDE),
+    _Column(title="gradient", say=_first_row(partial(checked, what="gradient")), width=WIDE),
+    _Column(title="repeats", say=_first_row(repeated), width=WIDE),
+    _Column(title="processes", say=_of("time/{phase}", lambda e: str(len(e.process_values))), width=WIDE),
 )
 
 
 def show(summary: Summary, console: Console) -> None:
     """Print a summary: what was measured on what, a table per benchmark, the verdicts, and what it comes to."""
     _line(console, subject(summary), "bold")
-    for section in sections(summary):
+    arranged = sections(summary)
+    for section in arranged:
         console.print()
         _show_section(section, console)
     if summary.verdicts:
         console.print()
-        _show_verdicts(summary, console)
+        _show_findings(findings(arranged), console)
+        aside = sum(v.decision == "not applicable" for v in summary.verdicts)
+        if aside:
+            _line(console, f"{counted(aside, 'judgement')} not applicable; see verdicts.csv", "dim", bullet=" ")
     console.print()
     for sentence in headlines(summary):
         _line(console, sentence, "bold")
 
 
-def _line(console: Console, text: str, style: str = "", indent: int = 0) -> None:
-    for line in Text(text, style=style).wrap(console, max(20, console.width - indent)):
+def _line(console: Console, text: str, style: str = "", bullet: str = "") -> None:
+    """A paragraph; its further lines stand under the first one's text, not under its bullet."""
+    for i, line in enumerate(Text(text, style=style).wrap(console, max(20, console.width - len(bullet)))):
         line.rstrip()
-        console.print(Text(" " * indent) + line)
+        console.print(Text(bullet if i == 0 else " " * len(bullet)) + line)
 
 
 def _show_section(section: Section, console: Console) -> None:
     _line(console, escape(section.title, 400), "bold")
-    _line(console, escape(section.name), "dim")
+    _line(console, escape(f"{section.name} {section.common}".strip()), "dim")
     if section.declaration.skip_reason and not section.rows:
-        _line(console, f"skipped: {escape(section.declaration.skip_reason, 400)}", indent=2)
+        _line(console, f"skipped: {escape(section.declaration.skip_reason, 400)}", bullet=" ")
         return
-    console.print(_section_table(section, wide=console.width >= WIDE))
+    console.print(_section_table(section, console.width))
     for remark in remarks(section):
-        _line(console, f"* {remark}", "yellow", indent=2)
+        _line(console, remark, "yellow", bullet=" * ")
 
 
-def _section_table(section: Section, wide: bool) -> Table:
-    columns = [c for c in COLUMNS if (wide or not c.wide_only) and _has_content(section, c)]
-    phases = section.phases or ("",)
+def _section_table(section: Section, width: int) -> Table:
+    shown = [c for c in COLUMNS if width >= c.width or not section.phases]
+    columns = [c for c in shown if _has_content(section, c)]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("variant", overflow="fold")
     if section.phases:
@@ -92,47 +115,46 @@ def _section_table(section: Section, wide: bool) -> Table:
     for column in columns:
         table.add_column(column.title, justify="right", overflow="fold")
     for row in section.rows:
-        table.add_row(Text(escape(row.point), style="italic"))
+        if row.point:
+            table.add_row(Text(escape(row.point), style="italic"))
         for cell in row.cells:
-            for phase in phases:
-                name = escape(cell.case.variant) if phase == phases[0] else ""
-                texts = [f" {name}", *([phase] if section.phases else []), *(c.say(cell, phase) for c in columns)]
+            for i, phase in enumerate(section.phases or ("",)):
+                name = f" {escape(cell.case.variant)}" if i == 0 else ""
+                texts = [name, *([phase] if section.phases else []), *(c.say(cell, phase) for c in columns)]
                 table.add_row(*(Text(text) for text in texts))
     return table
 
 
 def _has_content(section: Section, column: _Column) -> bool:
     cells = (cell for row in section.rows for cell in row.cells)
-    return any(column.say(cell, phase) != NOTHING for cell in cells for phase in section.phases)
+    return any(column.say(cell, phase) != NOTHING for cell in cells for phase in section.phases or ("",))
 
 
-def _show_verdicts(summary: Summary, console: Console) -> None:
+def _show_findings(found: Sequence[Finding], console: Console) -> None:
     _line(console, "Claims", "bold")
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for title, widest in (("claim", 34), ("note", 12), ("verdict", 18)):
-        table.add_column(title, overflow="fold", max_width=widest)
-    table.add_column("evidence", overflow="fold")
-    last = ("", "")
-    for finding in findings(summary):
-        name, claim = finding.benchmark, finding.claim.text
-        if name != last[0]:
-            table.add_row(Text(escape(name), style="italic"))
-        table.add_row(*_finding_cells(finding, is_first=(name, claim) != last))
-        last = name, claim
-    if table.row_count:
+    for name, of_benchmark in itertools.groupby(found, key=lambda finding: finding.benchmark):
+        _line(console, escape(name), "italic")
+        table = Table(box=None, pad_edge=False, show_header=False)
+        table.add_column(width=15)  # of "undecided 12/24" and the like
+        if console.width >= WIDE:
+            table.add_column(overflow="fold", width=44)
+        table.add_column(overflow="fold")
+        claim = None
+        for finding in of_benchmark:
+            said = "" if finding.claim == claim else f"{finding.claim.text}  {finding.claim.note}".rstrip()
+            claim = finding.claim
+            cells = [Text(escape(said), style="bold"), Text(_evidence(finding))]
+            if console.width < WIDE:
+                cells = [Text("\n").join(cell for cell in cells if cell)]
+            table.add_row(_decision(finding), *cells)
         console.print(table)
-    aside = sum(v.decision == "not applicable" for v in summary.verdicts)
-    if aside:
-        _line(console, f"{counted(aside, 'judgement')} not applicable here (reasons in verdicts.csv)", "dim", indent=2)
 
 
-def _finding_cells(finding: Finding, is_first: bool) -> tuple[Text, ...]:
-    number = f" {len(finding.verdicts)}/{finding.judged}" if finding.judged > 1 else ""
-    strongest = finding.verdicts[0]
-    where = " ".join(part for part in (strongest.case.variant, point_text(strongest.case)) if part)
-    return (
-        Text(escape(f" {finding.claim.text}") if is_first else ""),
-        Text(escape(finding.claim.note) if is_first else ""),
-        Text(f"{finding.decision}{number}", style=_STYLES[finding.decision]),
-        Text(f"{escape(where)}: {escape(strongest.evidence, 400)}"),
-    )
+def _decision(finding: Finding) -> Text:
+    part = f" {len(finding.verdicts)}/{finding.judged}" if finding.judged > 1 else ""
+    return Text(f" {finding.decision}{part}", style=_STYLES[finding.decision])
+
+
+def _evidence(finding: Finding) -> str:
+    at = f"{escape(finding.point)}: " if finding.point else ""
+    return at + escape(finding.verdicts[0].evidence, 400)

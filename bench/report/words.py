@@ -31,7 +31,7 @@ STATUSES: dict[str, str] = {
 STOPS: dict[str, str] = {
     "precise": "as precise as asked",
     "budget": "the time ran out before it was as precise as asked; raise --budget",
-    "unstable": "the time could not have made it precise; quieten the machine, or ask for less with --precision",
+    "unstable": "too unsteady to become as precise as asked in time; quieten the machine, or ask less of --precision",
     "": "",
 }
 DECISIONS: dict[str, str] = {
@@ -133,7 +133,7 @@ def change(ratio: float | None, low: float | None = None, high: float | None = N
     """A ratio to the baseline with its interval: ``+4.1 % [3.6, 4.7]``; from a doubling on ``2.40x [2.35, 2.46]``."""
     if ratio is None or not math.isfinite(ratio):
         return NOTHING
-    return "0 %" if ratio == 1 and low is None else phrases.change(ratio, low, high)
+    return "0 %" if ratio == 1 and low == high else phrases.change(ratio, low, high)
 
 
 def metric_name(name: str) -> str:
@@ -161,6 +161,25 @@ def interval_of(estimate: Estimate) -> str:
     low, high = quantity(estimate.low, unit), quantity(estimate.high, unit)
     same_unit = low.split(" ")[-1] == high.split(" ")[-1]
     return f"{low.split(' ')[0] if same_unit else low} to {high}"
+
+
+def checked(checks: Iterable[Check], what: str) -> str:
+    """How ``output`` or ``gradient`` compares with the baseline's: ``identical``, ``close 3.8e-07``."""
+    found = [check for check in checks if check.level == "numeric" and check.what == what]
+    if not found:
+        return NOTHING
+    check = found[0]
+    return check.verdict if not check.error else f"{check.verdict} {check.error:.2g}"
+
+
+def repeated(checks: Iterable[Check]) -> str:
+    """The worst verdict of a case's determinism checks: ``repeats``, ``differs 3/20``."""
+    found = [check for check in checks if check.level != "numeric"]
+    if not found:
+        return NOTHING
+    order = list(REPEATABILITY)
+    worst = min(found, key=lambda c: order.index(c.verdict) if c.verdict in order else len(order))
+    return f"{worst.verdict} {worst.differing}/{worst.repeats}" if worst.differing else worst.verdict
 
 
 def because(status: str, reason: str) -> str:
