@@ -26,9 +26,9 @@ def markdown(summary: Summary) -> str:
         f"## {plain(subject(summary))}",
         "\n".join(f"- {plain(sentence)}" for sentence in headlines(summary)),
         _claims([f for f in found if f.decision in ("refuted", "undecided")]),
-        _folded("What was confirmed", _claims([f for f in found if f.decision == "confirmed"])),
-        *(_folded(section.title, _section(section)) for section in arranged),
-        _folded("Where, and how to measure it again", _environment(summary)),
+        folded("What was confirmed", _claims([f for f in found if f.decision == "confirmed"])),
+        *(folded(section.title, _section(section)) for section in arranged),
+        folded("Where, and how to measure it again", _environment(summary)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -52,7 +52,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _folded(title: str, body: str) -> str:
+def folded(title: str, body: str) -> str:
     """A part that opens when its title is clicked."""
     return f"<details><summary>{html.escape(escape(title, 300))}</summary>\n\n{body}\n\n</details>" if body else ""
 
