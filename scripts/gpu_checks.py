@@ -336,14 +336,6 @@ def _idle_watts(rig: Rig) -> float:
 CHECKS: tuple[Check, ...] = (backlog, queue, profiler, clock, cache, planted, ceilings, process_cost, energy)
 
 
-def table(outcomes: Sequence[Outcome]) -> str:
-    """The outcomes, one to three lines each."""
-    return "\n".join(
-        f"{one.verdict:<12} {one.check}\n{'':13}predicted {one.predicted}\n{'':13}measured  {one.measured}"
-        for one in outcomes
-    )
-
-
 def run(rig: Rig, checks: Sequence[Check] = CHECKS) -> list[Outcome]:
     """All checks; one that breaks is a failure of its own, and the others go on."""
     outcomes: list[Outcome] = []

@@ -20,7 +20,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from gpu_checks import Outcome, Rig, repeated, run, table
+from gpu_checks import Outcome, Rig, repeated, run
 
 from bench.errors import BenchError
 from bench.measure.device import Block
@@ -103,6 +103,14 @@ def _headlines(report: Path) -> dict[str, list[float]]:
         for row in rows
         if row["status"] == "ok" and row["process_values"]
     }
+
+
+def table(outcomes: Sequence[Outcome]) -> str:
+    """The outcomes, one to three lines each."""
+    return "\n".join(
+        f"{one.verdict:<12} {one.check}\n{'':13}predicted {one.predicted}\n{'':13}measured  {one.measured}"
+        for one in outcomes
+    )
 
 
 def report(outcomes: Sequence[Outcome], file: Path | None) -> int:
