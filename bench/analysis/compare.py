@@ -30,10 +30,14 @@ FAIL_ON = "worse,missing,failed"
 ALWAYS: frozenset[State] = frozenset({"incomparable", "invalid"})
 
 
+def fails(change: Change, fail_on: Collection[str]) -> bool:
+    """Whether a change fails the gate; what is excused does not."""
+    return not change.excused and change.state in STATUSES and (change.state in fail_on or change.state in ALWAYS)
+
+
 def exit_status(comparison: Comparison, fail_on: Collection[str]) -> int:
-    """The status a comparison ends with; what is excused does not count."""
-    found = {change.state for change in comparison.changes if not change.excused}
-    return worst(STATUSES[state] for state in found & STATUSES.keys() if state in fail_on or state in ALWAYS)
+    """The status a comparison ends with."""
+    return worst({STATUSES[change.state] for change in comparison.changes if fails(change, fail_on)})
 
 
 def compare(reports: Sequence[Report], *, rule: Rule | None = None, allow: Collection[str] = ()) -> Comparison:

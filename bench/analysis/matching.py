@@ -118,8 +118,8 @@ def _because(row: Row) -> str:
 def _both(case: str, before: Rows, after: Rows, sides: Sides) -> Iterator[Found]:
     versions = {row.version for row in before.values()} ^ {row.version for row in after.values()}
     if versions - {""} and not sides.any_version:
-        told = " and ".join(sorted(versions - {""}))
-        yield Change(case=case, state="incomparable", reason=f"the source of the benchmark changed ({told})")
+        changed = f"the source of the benchmark changed ({' and '.join(sorted(versions - {''}))})"
+        yield Change(case=case, state="incomparable", reason=f"{changed}: --allow-diff version")
         return
     bits = _bits(before, after)
     for metric in {**before, **after}:

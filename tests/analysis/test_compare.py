@@ -222,7 +222,7 @@ def test_skipped_and_invalid_are_said_with_their_reason() -> None:
 def test_a_benchmark_whose_source_changed_is_incomparable_unless_allowed() -> None:
     change = the_change(row(BASE), row(SLOWER, version="v2"))
     assert (change.state, change.metric) == ("incomparable", "")
-    assert change.reason == "the source of the benchmark changed (v1 and v2)"
+    assert change.reason == "the source of the benchmark changed (v1 and v2): --allow-diff version"
     assert the_change(row(BASE), row(SLOWER, version="v2"), allow=["version"]).state == "worse"
 
 

@@ -1,0 +1,72 @@
+"""A comparison for programs: JSON with every verdict and its numbers, and CSV with one row per change."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+from collections.abc import Collection
+from typing import Any
+
+from bench.analysis.change import Change, Comparison, Pair
+from bench.analysis.compare import exit_status
+from bench.report.cells import neutralise
+from bench.report.comparison_words import tally
+
+# History of this format:
+#   1  2026-11  first
+SCHEMA = 1
+
+_FIELDS = tuple(field.name for field in dataclasses.fields(Change))
+
+
+def as_json(comparison: Comparison, fail_on: Collection[str]) -> str:
+    """The whole comparison; what is not known is null."""
+    data = {
+        "schema": SCHEMA,
+        "exit_status": exit_status(comparison, fail_on),
+        "fail_on": sorted(fail_on),
+        "floor": comparison.floor,
+        "false_discovery_rate": comparison.fdr,
+        "confidence": comparison.confidence,
+        "notes": comparison.notes,
+        "pairs": [_pair(pair) for pair in comparison.pairs],
+        "steps": [_pair(pair) for pair in comparison.steps],
+    }
+    return json.dumps(data, indent=1, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def _pair(pair: Pair) -> dict[str, Any]:
+    return {
+        "base": pair.base,
+        "new": pair.new,
+        "counts": dict(tally(pair.changes)),
+        "differences": [dataclasses.asdict(difference) for difference in pair.differences],
+        "unknown_facts": pair.unknown_facts,
+        "notes": pair.notes,
+        "hints": pair.hints,
+        "changes": [_change(change) for change in pair.changes],
+    }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {name: getattr(change, name) for name in _FIELDS}
+
+
+def as_csv(comparison: Comparison, fail_on: Collection[str]) -> str:  # noqa: ARG001  every format is called alike
+    """One row per change; ``against`` says whether the new report is compared with the first or with the one before."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("against", "base_report", "new_report", *_FIELDS))
+    for against, pairs in (("first", comparison.pairs), ("previous", comparison.steps)):
+        for pair in pairs:
+            for change in pair.changes:
+                writer.writerow([neutralise(cell) for cell in (against, pair.base, pair.new, *_cells(change))])
+    return text.getvalue()
+
+
+def _cells(change: Change) -> list[object]:
+    """Numbers with every digit, nothing for what is not known."""
+    cells = [getattr(change, name) for name in _FIELDS]
+    return [repr(cell) if isinstance(cell, float) else "" if cell is None else cell for cell in cells]
