@@ -57,7 +57,7 @@ def processes_needed(*, spread: float, half_width: float, confidence: float) -> 
     return math.ceil(min(count, 1e9))
 
 
-def share_interval(hits: int, trials: int, confidence: float) -> tuple[float, float]:
+def share_interval(hits: float, trials: float, confidence: float) -> tuple[float, float]:
     """Clopper and Pearson (1934): the exact interval of a share, never too narrow."""
     tail = (1 - confidence) / 2
     low = float(betaincinv(hits, trials - hits + 1, tail)) if hits else 0.0

@@ -1,0 +1,278 @@
+"""How often `compare` cries wolf on this machine, and how small a change it sees: from runs of the same code.
+
+Every two runs are compared as `compare` would.  N runs make many pairs but tell only as much as N - 1 independent
+comparisons, so the intervals of shares are those of N - 1 trials.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, permutations, product
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from bench.analysis.intervals import FEWEST, quantile, share_interval
+from bench.analysis.judging import FDR, FLOOR
+from bench.analysis.phrases import percent
+from bench.analysis.welch import effects, false_discovery_adjusted, moments
+from bench.errors import BenchError
+from bench.metrics import TIME_SIBLINGS, kind
+from bench.model import Estimate, Value
+from bench.store import from_json, to_json
+
+# History: 1  2026-11  first
+SCHEMA = 1
+
+POWER = 0.95
+# Fewer runs make fewer than six ordered pairs, of which no 95 % can be told.
+FEWEST_RUNS = 3
+# The calibrated floor is what differences between runs of the same code exceed in one pair of a hundred.
+_WITHIN_FLOOR = 0.99
+
+Run = Sequence[Estimate]
+Key = tuple[str, str]
+# Case and metric -> process values.
+Values = Mapping[Key, tuple[float, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """Hits among pairs of runs, and the interval of their share."""
+
+    hits: int
+    pairs: int
+    low: float
+    high: float
+
+    @property
+    def share(self) -> float:
+        return self.hits / self.pairs if self.pairs else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Injected:
+    """How often a slowdown by ``share`` of the work was told as ``worse``."""
+
+    share: float
+    found: Rate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseCalibration:
+    """One case and metric.  Spreads and changes are fractions.
+
+    ``between_runs``: standard deviation of the runs' values.  ``floor``: what differences between runs of the same
+    code exceed in 1 % of pairs beyond what the spread of processes explains.  ``smallest_change``: told with 95 %
+    power, None with too few runs.  ``visible``: for each ordered pair of runs the smallest slowdown that would have
+    been told, ascending: the power to see a change is the share of them up to it.
+    """
+
+    case: str
+    metric: str
+    adjusted: bool
+    between_runs: float
+    floor: float
+    false_alarms: Rate
+    smallest_change: float | None
+    visible: tuple[float, ...]
+    injected: tuple[Injected, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """This machine's error rates.  ``false_alarms``: pairs of runs of the same code with any change told."""
+
+    machine: Mapping[str, Value]
+    runs: int
+    asked_floor: float
+    fdr: float
+    false_alarms: Rate
+    cases: tuple[CaseCalibration, ...]
+    injected: tuple[Injected, ...] = ()
+    schema: int = SCHEMA
+
+
+def calibrate(
+    runs: Sequence[Run],
+    injected: Mapping[float, Sequence[Run]] | None = None,
+    *,
+    machine: Mapping[str, Value] | None = None,
+    asked_floor: float = FLOOR,
+    fdr: float = FDR,
+) -> Calibration:
+    """Rates from several runs of the same code, and from runs whose timed work was lengthened by a share of it.
+
+    Raises BenchError with fewer than two runs, or when no case has enough processes in all of them.
+    """
+    if len(runs) < 2:
+        raise BenchError(f"calibrating needs two runs of the same code or more, not {len(runs)}: raise --repeats")
+    slowed = injected or {}
+    adjusted = _adjusted_everywhere([*runs, *(run for more in slowed.values() for run in more)])
+    values = [_values(run, adjusted) for run in runs]
+    slow_values = {share: [_values(run, adjusted) for run in more] for share, more in slowed.items()}
+    keys = _common([*values, *(v for more in slow_values.values() for v in more)])
+    if not keys:
+        raise BenchError(f"calibrating found no case with {FEWEST} processes in every run: raise --processes")
+    alarms = [_told(*pair, keys, asked_floor, fdr) for pair in combinations(values, 2)]
+    outcomes = tuple(
+        _Outcome(
+            share=share,
+            found=tuple(_told(*pair, keys, asked_floor, fdr) for pair in product(values, more)),
+            trials=min(len(runs), len(more)),
+        )
+        for share, more in slow_values.items()
+    )
+    return Calibration(
+        machine=dict(machine or {}),
+        runs=len(runs),
+        asked_floor=asked_floor,
+        fdr=fdr,
+        false_alarms=_rate([bool(told) for told in alarms], len(runs) - 1),
+        cases=tuple(
+            CaseCalibration(
+                case=key[0],
+                metric=key[1],
+                adjusted=key in adjusted,
+                false_alarms=_rate([key in told for told in alarms], len(runs) - 1),
+                injected=tuple(outcome.injected([key]) for outcome in outcomes),
+                **_spread([v[key] for v in values], asked_floor, fdr / len(keys)),
+            )
+            for key in keys
+        ),
+        injected=tuple(outcome.injected(keys) for outcome in outcomes),
+    )
+
+
+def floor(calibration: Calibration, case: str, metric: str) -> float | None:
+    """The calibrated floor of a case and metric, or None where it was not calibrated."""
+    return next((c.floor for c in calibration.cases if (c.case, c.metric) == (case, metric)), None)
+
+
+def power(calibrated: CaseCalibration, change: float) -> float:
+    """The share of comparisons that would tell a slowdown by ``change``."""
+    return sum(v <= change for v in calibrated.visible) / len(calibrated.visible)
+
+
+def sentence(calibration: Calibration) -> str:
+    """``this gate on this machine: false alarms 0.4 % [0.1, 1.1], sees +3.1 % (half of the cases), +6.0 % (all)``."""
+    rate = calibration.false_alarms
+    told = f"false alarms in {percent(rate.share)} of comparisons [{percent(rate.low)}, {percent(rate.high)}]"
+    seen = [c.smallest_change for c in calibration.cases if c.smallest_change is not None]
+    if seen:
+        told += f", sees +{percent(median(seen))} in half of the cases, +{percent(max(seen))} in all (95 % power)"
+    return f"this gate on this machine: {told}; {calibration.runs} runs of the same code"
+
+
+def dumps(calibration: Calibration) -> str:
+    """As JSON."""
+    return json.dumps(to_json(calibration), indent=1, sort_keys=True, allow_nan=False) + "\n"
+
+
+def loads(text: str, where: str) -> Calibration:
+    """The inverse of ``dumps``; a BenchError names ``where``."""
+    try:
+        data = json.loads(text)
+        if data["schema"] > SCHEMA:
+            raise BenchError(f"{where}: schema {data['schema']} is of a later version of bench: upgrade to read it")
+        calibration: Calibration = from_json(Calibration, data)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BenchError(f"{where}: not a calibration ({type(error).__name__}: {error})") from None
+    return calibration
+
+
+# --- what is compared ------------------------------------------------------------------------------------------------
+
+
+def _headlines(run: Run) -> dict[Key, Estimate]:
+    return {
+        (e.case.id, e.metric): e
+        for e in run
+        if e.status == "ok" and kind(e.metric) == "time" and e.metric.rpartition("/")[2] not in TIME_SIBLINGS
+    }
+
+
+def _adjusted_everywhere(runs: Sequence[Run]) -> frozenset[Key]:
+    """Headlines whose adjusted times stand in for them, as in `compare`: those that every run could adjust."""
+    found = [
+        {(e.case.id, e.metric.removesuffix("/adjusted")) for e in run if e.status == "ok" and _is_adjusted(e)}
+        for run in runs
+    ]
+    return frozenset(set.intersection(*found))
+
+
+def _is_adjusted(estimate: Estimate) -> bool:
+    return estimate.metric.endswith("/adjusted")
+
+
+def _values(run: Run, adjusted: frozenset[Key]) -> Values:
+    by_name = {(e.case.id, e.metric): e for e in run}
+    found = {
+        key: by_name[key[0], f"{key[1]}/adjusted"].process_values if key in adjusted else e.process_values
+        for key, e in _headlines(run).items()
+    }
+    return {key: v for key, v in found.items() if len(v) >= FEWEST and len(set(v)) > 1}
+
+
+def _common(runs: Sequence[Values]) -> tuple[Key, ...]:
+    return tuple(key for key in runs[0] if all(key in run for run in runs))
+
+
+def _told(base: Values, new: Values, keys: Sequence[Key], asked_floor: float, fdr: float) -> dict[Key, float]:
+    """Case and metric -> effect, where `compare` would tell a change."""
+    limits = np.full(len(keys), math.log1p(asked_floor))
+    found = effects(moments([base[k] for k in keys]), moments([new[k] for k in keys]), limits, 1 - fdr)
+    told = false_discovery_adjusted(found.p) <= fdr
+    return {key: effect for key, effect, is_told in zip(keys, found.effect.tolist(), told, strict=True) if is_told}
+
+
+def _rate(hits: Sequence[bool], trials: int) -> Rate:
+    """The share of hits, with the interval of as many independent trials."""
+    share = sum(hits) / len(hits)
+    low, high = share_interval(share * trials, trials, 0.95)
+    return Rate(hits=sum(hits), pairs=len(hits), low=low, high=high)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outcome:
+    """What was told of every pair of a run with one whose work was lengthened by ``share``."""
+
+    share: float
+    found: Sequence[Mapping[Key, float]]
+    trials: int
+
+    def injected(self, keys: Sequence[Key]) -> Injected:
+        hits = [told.get(key, 0.0) > 0 for told in self.found for key in keys]
+        return Injected(share=self.share, found=_rate(hits, self.trials))
+
+
+def _spread(runs: Sequence[tuple[float, ...]], asked_floor: float, p: float) -> dict[str, Any]:
+    """How far runs of the same code lie apart, and what can be seen through that.
+
+    ``p``: what one change among many cases must reach (the first step of Benjamini and Hochberg).
+    """
+    known = moments(runs)
+    between = float(known.mean.std(ddof=1))
+    excess = max(0.0, between**2 - float((known.variance / known.number).mean()))
+    own_floor = math.expm1(quantile(len(runs) - 1, _WITHIN_FLOOR) * math.sqrt(2 * excess))
+    visible = _visible(runs, max(asked_floor, own_floor), p)
+    enough = len(runs) >= FEWEST_RUNS
+    return {
+        "between_runs": between,
+        "floor": own_floor,
+        "visible": visible,
+        "smallest_change": float(np.quantile(visible, POWER, method="higher")) if enough else None,
+    }
+
+
+def _visible(runs: Sequence[tuple[float, ...]], smallest: float, p: float) -> tuple[float, ...]:
+    """For each ordered pair of runs, the slowdown of the second that would just have been told."""
+    pairs = list(permutations(runs, 2))
+    limits = np.full(len(pairs), math.log1p(smallest))
+    seen = effects(moments([a for a, _ in pairs]), moments([b for _, b in pairs]), limits, 1 - 2 * p)
+    needed = limits + (seen.high - seen.effect) - seen.effect
+    return tuple(sorted(np.expm1(np.maximum(needed, 0.0)).tolist()))
