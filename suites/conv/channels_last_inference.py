@@ -10,7 +10,7 @@ from ._shapes import CIFAR, CONV2_3X3, CONV2_EXPAND, CONV4_3X3, RESNET50, conv_f
 
 @benchmark(
     variants={"nchw": torch.contiguous_format, "channels_last": torch.channels_last},
-    cpu=points([CIFAR, CONV2_3X3, CONV2_EXPAND, CONV4_3X3], n=[1], dtype=["float32"]),
+    cpu=points([CIFAR, CONV2_3X3, CONV2_EXPAND, CONV4_3X3], n=[2], dtype=["float32"]),
     cuda=points(RESNET50, n=[32], dtype=["bfloat16", "float32"]),
     phases=("inference",),
     claims=[lower("time", of="channels_last", on="cpu", note="M2"), close("output", note="M4")],

@@ -10,7 +10,7 @@ from ._shapes import CIFAR, CONV2_3X3, conv_flops, points
 
 @benchmark(
     variants={"on": Settings(mkldnn=True), "off": Settings(mkldnn=False)},
-    cpu=points([CIFAR, CONV2_3X3], n=[1]),
+    cpu=points([CIFAR, CONV2_3X3], n=[2]),
     cuda="oneDNN computes on the CPU; what a GPU has instead is in conv/cudnn_benchmark",
     claims=[higher("time", of="off"), higher("memory/peak", of="off")],
 )
