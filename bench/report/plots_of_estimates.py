@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from bench.metrics import covers, metric
-from bench.model import Estimate
-from bench.report.arrange import Row, Section
+from bench.metrics import metric
+from bench.report.arrange import Section
+from bench.report.series import Line, lines, margin, number, places, rates, ratios, read_as_factors, share_of_ceiling
 from bench.report.style import FAINT, INCH_PER_CHARACTER, WIDTH, Legend, bar, dot, look, panel, sheet
 from bench.report.words import escape, quantity
 
@@ -23,57 +21,18 @@ MOST_ROWS = 120  # more are no picture any more; the sheet says how many it left
 LONGEST_LABEL = 38
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One row of a chart: a point and phase, and the estimates of its variants by their number as declared."""
-
-    label: str
-    estimates: tuple[tuple[int, Estimate], ...]
-
-
-def lines(section: Section, wanted: str) -> tuple[Line, ...]:
-    """Rows of a chart of metrics such as ``time/{phase}``: point by point, phase by phase, numbers only."""
-    found = []
-    for row in section.rows:
-        for phase in section.phases or ("",):
-            estimates = tuple(_numbers(row, section, wanted.format(phase=phase)))
-            if estimates:
-                label = f"{row.point} {phase}".strip()
-                found.append(Line(label=label, estimates=estimates))
-    return tuple(found)
-
-
-def _numbers(row: Row, section: Section, name: str) -> Iterable[tuple[int, Estimate]]:
-    for cell in row.cells:
-        estimate = cell.estimates.get(name)
-        if estimate is not None and estimate.status == "ok" and _is_number(estimate.value):
-            yield section.number(cell.case.variant), estimate
-
-
-def _number(estimate: Estimate) -> float:
-    return float(estimate.value or 0)
-
-
-def _is_number(value: float | str | None) -> bool:
-    return isinstance(value, (int, float)) and math.isfinite(value)
-
-
 def ratio_figure(section: Section, below: str) -> Figure | None:
     """Every variant's time against the baseline's, with its interval."""
-    rows = tuple(
-        Line(label=line.label, estimates=compared)
-        for line in lines(section, "time/{phase}")
-        if (compared := tuple((n, e) for n, e in line.estimates if e.ratio is not None and e.ratio > 0))
-    )
+    rows = ratios(section)
     if not rows:
         return None
-    band = _margin(section)
+    band = margin(section)
     legend = _legend(section, rows, dot, "grey: no difference, say the claims" if band else "")
     figure, axes, rows = _chart(section, rows, below, legend)
-    is_wide = _is_wide([e for line in rows for _, e in line.estimates])
+    is_wide = read_as_factors(rows)
     axes.axvspan(1 - band, 1 + band, color="#E8E8E8", linewidth=0, zorder=0)
     axes.axvline(1.0, color=look(0).colour, linewidth=1)
-    for y, n, e in _places(rows):
+    for y, n, e in places(rows):
         low, high = e.ratio_low or e.ratio or 1.0, e.ratio_high or e.ratio or 1.0
         axes.plot([low, high], [y, y], color=look(n).colour, linewidth=1.4, solid_capstyle="butt")
         axes.plot([e.ratio or 1.0], [y], look(n).marker, color=look(n).colour)
@@ -85,20 +44,9 @@ def ratio_figure(section: Section, below: str) -> Figure | None:
     return figure
 
 
-def _is_wide(estimates: Sequence[Estimate]) -> bool:
-    """Whether factors read better than percents: something is half or twice as fast."""
-    return any(not 0.5 < (e.ratio or 1.0) < 2 for e in estimates)
-
-
 def _percent(ratio: float) -> str:
     percent = (ratio - 1) * 100
     return "0 %" if abs(percent) < 1e-9 else f"{percent:+g} %" if abs(percent) >= 1e-3 else f"{percent:+.1g} %"
-
-
-def _margin(section: Section) -> float:
-    """What the claims on time call no difference, the widest of them."""
-    claims = section.declaration.claims
-    return max((c.within for c in claims if any(covers(c.metric, f"time/{p}") for p in section.phases)), default=0.0)
 
 
 def memory_figure(section: Section, below: str) -> Figure | None:
@@ -107,13 +55,13 @@ def memory_figure(section: Section, below: str) -> Figure | None:
     if not rows:
         return None
     figure, axes, rows = _chart(section, rows, below, _legend(section, rows, bar, ""))
-    most = max(_number(e) for line in rows for _, e in line.estimates)
+    most = max(number(e) for line in rows for _, e in line.estimates)
     size, unit = _bytes_unit(most)
     thick = 0.8 / max(len(line.estimates) for line in rows)
-    for y, n, e in _places(rows):
+    for y, n, e in places(rows):
         axes.barh(
             y,
-            _number(e) / size,
+            number(e) / size,
             height=thick * 0.9,
             color=look(n).colour,
             hatch=look(n).hatch,
@@ -130,19 +78,13 @@ def _bytes_unit(most: float) -> tuple[float, str]:
 
 def roofline_figure(section: Section, ceilings: Mapping[str, float], below: str) -> Figure | None:
     """Arithmetic and bandwidth achieved, as shares of the matmul and the copy measured in the same run."""
-    rows: tuple[Line, ...] = ()
-    roofs = []
-    for kind, roof in (("flops", "fastest matmul"), ("bytes", "fastest copy")):
-        found = lines(section, f"rate/{kind}/{{phase}}") if ceilings.get(kind) else ()
-        unit = metric(f"rate/{kind}").unit
-        rows += tuple(Line(label=f"{line.label}, {unit}", estimates=line.estimates) for line in found)
-        roofs += [f"{roof}, {quantity(ceilings[kind], unit)}"] if found else []
+    rows, roofs = rates(section, ceilings)
     if not rows:
         return None
     legend = _legend(section, rows, dot, f"100 %: {'; '.join(roofs)}")
     figure, axes, rows = _chart(section, rows, below, legend)
-    for y, n, e in _places(rows):
-        share = 100 * _number(e) / ceilings[e.metric.split("/")[1]]
+    for y, n, e in places(rows):
+        share = share_of_ceiling(e, ceilings)
         axes.plot([share], [y], look(n).marker, color=look(n).colour)
         axes.text(share, y, f"   {quantity(e.value, metric(e.metric).unit)}", va="center", fontsize=6, color="#555555")
     axes.axvline(100, color=FAINT, linestyle="--", linewidth=1)
@@ -170,14 +112,6 @@ def _chart(
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)
     return figure, axes, kept
-
-
-def _places(rows: Sequence[Line]) -> Iterable[tuple[float, int, Estimate]]:
-    """Where each estimate stands: the variants of a row side by side about its middle."""
-    most = max(len(line.estimates) for line in rows)
-    for y, line in enumerate(rows):
-        for i, (number, estimate) in enumerate(line.estimates):
-            yield y + (i - (len(line.estimates) - 1) / 2) * 0.8 / most, number, estimate
 
 
 def _legend(section: Section, rows: Sequence[Line], entry: Callable[[int, str], Artist], aside: str) -> Legend:
