@@ -7,6 +7,7 @@ importing is unsafe (macOS), ``main`` is started once per worker instead and ans
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import signal
@@ -18,26 +19,41 @@ READY, FORK, WAIT = b"ready\n", b"f", b"w"
 
 
 def serve_forks(control: socket.socket) -> None:
-    """Fork a worker for each descriptor that arrives on ``control``; tell how a worker ended when asked."""
+    """Fork a worker for each descriptor that arrives on ``control``; tell how a worker ended when asked.
+
+    Each worker leads a process group of its own, so that what it started ends with it.
+    """
     _import_what_workers_need()
     gc.collect()
     gc.freeze()  # a worker's collector need not walk what was imported (150 ms), nor copy its pages
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the runner's to handle
+    workers: set[int] = set()
     control.sendall(READY)
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, 64, 1)
         if not message:
-            return
+            break
         if message.startswith(FORK):
             pid = os.fork()
             if not pid:
                 control.close()
                 _work_on(descriptors[0])
             os.close(descriptors[0])
+            os.setpgid(pid, pid)
+            workers.add(pid)
             control.sendall(b"%d\n" % pid)
         else:
-            _, status = os.waitpid(int(message[1:]), 0)
+            pid, status = os.waitpid(int(message[1:]), 0)
+            _end(pid)
+            workers.remove(pid)
             control.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
+    for pid in workers:  # the runner has gone, perhaps by kill -9: a hanging call must not go on for ever
+        _end(pid)
+
+
+def _end(group: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)
 
 
 def _import_what_workers_need() -> None:

@@ -91,10 +91,14 @@ class ProcessWorker:
         self._kill()
 
     def _kill(self) -> None:
+        """End the worker and what it started, which would else keep its stream open."""
         if self._ended is not None:
             return  # the number may be another process's by now
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(self.pid, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
+            if hasattr(os, "killpg"):
+                os.killpg(self.pid, signal.SIGKILL)
+            else:  # Windows
+                os.kill(self.pid, signal.SIGTERM)
 
     def _death(self, limit_seconds: float) -> WorkerDied:
         if self._timed_out:
@@ -145,8 +149,11 @@ class _Server:
         self._await_ready()
         ours, theirs = socket.socketpair()
         with theirs:
-            socket.send_fds(self._control, [FORK], [theirs.fileno()])
-            pid = int(self._lines.readline())
+            try:
+                socket.send_fds(self._control, [FORK], [theirs.fileno()])
+                pid = int(self._lines.readline())
+            except (OSError, ValueError):
+                raise BenchError("could not fork a worker: is memory left, and a process (`ulimit -u`)?") from None
         stream = cast(BinaryIO, ours.makefile("rwb"))
         ours.close()
         return ProcessWorker(stream, stream, pid, self.wait)
@@ -161,7 +168,8 @@ class _Server:
 
     def wait(self, pid: int) -> int:
         """The exit code of a worker that ended; negative for a signal."""
-        self._control.sendall(WAIT + b"%d" % pid)
+        with contextlib.suppress(OSError):
+            self._control.sendall(WAIT + b"%d" % pid)
         return int(self._lines.readline() or b"1")
 
     def close(self) -> None:
@@ -200,6 +208,7 @@ class Processes:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
+            start_new_session=True,
         )
         requests, replies = cast(BinaryIO, process.stdin), cast(BinaryIO, process.stdout)
         return ProcessWorker(requests, replies, process.pid, lambda _: process.wait())
