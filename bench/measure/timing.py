@@ -26,15 +26,15 @@ class WarmUp:
 
 
 def warm_up(device: Device, block: Block) -> WarmUp:
-    """Call until two calls in a row are within 10 % of the fastest so far (after the first, which pays for plans)."""
+    """Call until two calls in a row are within 10 % of the fastest before them."""
     first = device.once(block)
-    fastest, spent, calm, calls = float("inf"), 0.0, 0, 1
+    fastest, spent, calm, calls = first, 0.0, 0, 1
     while calm < 2 and calls < SETTLE_CALLS and spent < SETTLE_SECONDS:
         seconds = device.once(block)
         calls, spent = calls + 1, spent + seconds
-        calm = calm + 1 if seconds <= 1.1 * fastest else 0
+        calm = calm + 1 if abs(seconds - fastest) <= 0.1 * fastest else 0
         fastest = min(fastest, seconds)
-    return WarmUp(first_call=first, settle=calls, seconds=min(fastest, first))
+    return WarmUp(first_call=first, settle=calls, seconds=fastest)
 
 
 def choose_loops(seconds: Sequence[float], target_seconds: float = SAMPLE_SECONDS) -> int:
