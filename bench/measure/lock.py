@@ -41,12 +41,19 @@ def hold(device: str, wait_seconds: float, say: Callable[[str], None]) -> Iterat
 
 def _open(path: Path) -> IO[str]:
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        with contextlib.suppress(OSError):
-            os.chmod(path, 0o666)
-        return os.fdopen(descriptor, "r+", encoding="utf-8")
+        return os.fdopen(_descriptor(path), "r+", encoding="utf-8")
     except OSError as error:
         raise BenchError(f"cannot open the lock {path}: {error.strerror}; set TMPDIR to a folder you own") from None
+
+
+def _descriptor(path: Path) -> int:
+    """Another user's file opens only without O_CREAT in a folder like /tmp (fs.protected_regular in proc(5))."""
+    try:
+        return os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        os.chmod(path, 0o666)  # whatever the umask
+        return descriptor
 
 
 def _acquire(file: IO[str], device: str, wait_seconds: float, say: Callable[[str], None]) -> None:
