@@ -30,17 +30,27 @@ Named = dict[str, torch.Tensor]
 
 @contextlib.contextmanager
 def untouched(subject: Subject) -> Iterator[None]:
-    """Put a subject's state (parameters, buffers) and every generator back afterwards."""
-    state = copy.deepcopy(subject.call.state_dict()) if isinstance(subject.call, nn.Module) else None
-    generators = random.getstate(), numpy.random.get_state(), torch.get_rng_state()
+    """Put a subject's tensors (inputs, parameters, buffers) and every generator back afterwards."""
+    before = {name: tensor.detach().clone() for name, tensor in _tensors_of(subject).items()}
+    generators = random.getstate(), numpy.random.get_state()
+    devices = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
     try:
-        yield
+        with torch.random.fork_rng(devices):
+            yield
     finally:
-        if state is not None and isinstance(subject.call, nn.Module):
-            subject.call.load_state_dict(state)
+        for name, tensor in _tensors_of(subject).items():
+            if not same_bits(tensor, before[name]):
+                tensor.detach().copy_(before[name])
         random.setstate(generators[0])
         numpy.random.set_state(generators[1])
-        torch.set_rng_state(generators[2])
+
+
+def _tensors_of(subject: Subject) -> Named:
+    """By name and not by version: BatchNorm writes its statistics without raising theirs."""
+    named = {f"input/{i}": x for i, x in enumerate(tensors_in(subject.inputs)) if x.layout == torch.strided}
+    if isinstance(subject.call, nn.Module):
+        named |= {**dict(subject.call.named_parameters()), **dict(subject.call.named_buffers())}
+    return named
 
 
 def outputs(subject: Subject, seed: int) -> Named:
@@ -107,15 +117,16 @@ def _reference(subject: Subject, seed: int, results: Callable[[Subject, int], Na
 
 
 def in_double(subject: Subject) -> Subject:
-    """A copy with float64 inputs and, for a module, float64 weights."""
+    """A copy with float64 (complex128) inputs and, for a module, float64 weights."""
     call = copy.deepcopy(subject.call).double() if isinstance(subject.call, nn.Module) else subject.call
     return Subject(call, *(_double(x) for x in subject.inputs), backward=subject.backward)
 
 
 def _double(value: Any) -> Any:
-    if isinstance(value, torch.Tensor) and value.is_floating_point():
-        return value.detach().double().requires_grad_(value.requires_grad)
-    return value
+    if not isinstance(value, torch.Tensor) or not (value.is_floating_point() or value.is_complex()):
+        return value
+    wide = torch.complex128 if value.is_complex() else torch.float64
+    return value.detach().to(wide).requires_grad_(value.requires_grad)
 
 
 def _tolerance(subject: Subject, tensors: Any) -> float:
@@ -126,7 +137,7 @@ def _tolerance(subject: Subject, tensors: Any) -> float:
 
 def relative_error(value: torch.Tensor, reference: torch.Tensor) -> float:
     """Largest absolute difference over the largest magnitude of the reference; infinite where only one is finite."""
-    a, b = value.detach().cpu().double(), reference.detach().cpu().double()
+    a, b = _double_on_cpu(value), _double_on_cpu(reference)
     if not a.numel():
         return 0.0
     unequal = ~((a == b) | (a.isnan() & b.isnan()))
@@ -137,6 +148,11 @@ def relative_error(value: torch.Tensor, reference: torch.Tensor) -> float:
     return distance / scale if scale and distance == distance else float("inf")
 
 
+def _double_on_cpu(tensor: torch.Tensor) -> torch.Tensor:
+    plain = tensor.detach().cpu().resolve_conj()
+    return (torch.view_as_real(plain) if plain.is_complex() else plain).double()
+
+
 def same_bits(a: torch.Tensor, b: torch.Tensor) -> bool:
     """Equal dtype, shape and bytes in logical order: strides do not matter, -0.0 and NaN payloads do."""
     if a.dtype != b.dtype or a.shape != b.shape:
@@ -145,5 +161,5 @@ def same_bits(a: torch.Tensor, b: torch.Tensor) -> bool:
 
 
 def _bytes(tensor: torch.Tensor) -> torch.Tensor:
-    flat = tensor.detach().cpu().contiguous().reshape(-1)
+    flat = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
     return flat.view(torch.uint8) if flat.numel() else flat

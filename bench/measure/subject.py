@@ -55,7 +55,7 @@ def share(source: Subject, target: Subject) -> None:
 
 
 def _copy_values(ours: torch.Tensor, theirs: torch.Tensor) -> None:
-    if ours.shape != theirs.shape or torch.strided not in (ours.layout, theirs.layout):
+    if ours.shape != theirs.shape or not ours.layout == theirs.layout == torch.strided:
         return
     overlapping = any(stride == 0 and size > 1 for stride, size in zip(theirs.stride(), theirs.shape, strict=True))
     if ours.data_ptr() != theirs.data_ptr() and not overlapping:
@@ -121,7 +121,7 @@ def differentiated(subject: Subject) -> list[torch.Tensor]:
 
 
 def block_of(subject: Subject, phase: str, seed: int) -> Block:
-    """What is timed in a phase.  The graph of ``backward`` is made here, once, and retained: backward is timed alone."""
+    """What is timed in a phase.  The graph of backward is made here, once, and retained: backward is timed alone."""
     if phase == "backward":
         return _backward_block(subject, seed)
     calls = _calls(subject.call, subject.inputs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import nn
@@ -17,16 +17,23 @@ from bench.suite import Subject
 def measure(subject: Subject, phases: Sequence[str], seed: int) -> dict[str, float]:
     """Metric name -> count.  ``subject`` is a throw-away build: thop leaves buffers in the module."""
     values = _declared("work/flops(formula)", subject.flops) | _declared("bytes_moved", subject.bytes_moved)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        subject.call(*subject.inputs)
-    values["work/flops(torch)"] = float(counter.get_total_flops())
+    counters: dict[str, Callable[[], float]] = {"work/flops(torch)": lambda: _forward_flops(subject)}
     if "backward" in phases and subject.backward is None:
-        values["work/flops(torch)/backward"] = _backward_flops(subject, seed)
+        counters["work/flops(torch)/backward"] = lambda: _backward_flops(subject, seed)
     if isinstance(subject.call, nn.Module):
-        macs = _thop_macs(subject)
-        if macs is not None:
-            values["work/macs(thop)"] = macs
+        counters["work/macs(thop)"] = lambda: _thop_macs(subject)
+    for name, count in counters.items():
+        values |= _counted(name, count)
     return values
+
+
+def _counted(name: str, count: Callable[[], float]) -> dict[str, float]:
+    """The count, or a warning: one that fails takes no measurement with it."""
+    try:
+        return {name: count()}
+    except Exception as error:
+        warnings.warn(f"no {name}: {type(error).__name__}: {error}", stacklevel=2)
+        return {}
 
 
 def _declared(name: str, amount: int | Mapping[str, int] | None) -> dict[str, float]:
@@ -35,6 +42,12 @@ def _declared(name: str, amount: int | Mapping[str, int] | None) -> dict[str, fl
     if isinstance(amount, Mapping):
         return {name if phase == "forward" else f"{name}/{phase}": float(n) for phase, n in amount.items()}
     return {name: float(amount)}
+
+
+def _forward_flops(subject: Subject) -> float:
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        subject.call(*subject.inputs)
+    return float(counter.get_total_flops())
 
 
 def _backward_flops(subject: Subject, seed: int) -> float:
@@ -46,14 +59,11 @@ def _backward_flops(subject: Subject, seed: int) -> float:
     return float(counter.get_total_flops())
 
 
-def _thop_macs(subject: Subject) -> float | None:
-    """Multiply-adds of the modules thop knows (2022: it counts no functional calls); None without thop."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # thop 0.1.1 asks distutils for versions when it is imported
-            from thop import profile
-    except ImportError:
-        return None
+def _thop_macs(subject: Subject) -> float:
+    """Multiply-adds of the modules thop knows (2022: it counts no functional calls)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # thop 0.1.1 asks distutils for versions when it is imported
+        from thop import profile
     with torch.no_grad():
         macs, _ = profile(subject.call, inputs=subject.inputs, verbose=False)
     return float(macs)
