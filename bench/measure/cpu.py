@@ -26,6 +26,7 @@ FAULT_SECONDS, MATERIAL = 1.6e-6, 0.01
 # Sizes of the reference blocks, about 0.1-0.3 ms each: hash of 128 KiB, copy of 4 MiB, 3,000 interpreter rounds.
 _HASHED = bytes(range(256)) * 512
 _COPY_BYTES, _PYTHON_ROUNDS = 1 << 22, 3000
+_CGROUP = Path("/sys/fs/cgroup")
 
 
 class Cpu:
@@ -181,13 +182,17 @@ def _available() -> float:
 
 def _cgroup_free() -> float:
     """What the container's limit leaves, or infinity without one (cgroup v2, then v1)."""
-    v2 = _difference("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current")
-    v1 = "/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"
-    return min(v2, _difference(*v1))
+    v2 = _left_in(_CGROUP, "memory.max", "memory.current", "inactive_file")
+    v1 = _left_in(_CGROUP / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+    return min(v2, v1)
 
 
-def _difference(limit: str, used: str) -> float:
+def _left_in(folder: Path, limit: str, used: str, cached: str) -> float:
+    """Limit less use; pages of files count as used there, but the kernel gives them back when asked."""
     try:
-        return int(Path(limit).read_text(encoding="ascii")) - int(Path(used).read_text(encoding="ascii"))
-    except (OSError, ValueError):
+        lines = (folder / "memory.stat").read_text(encoding="ascii").splitlines()
+        cache = next(int(line.split()[1]) for line in lines if line.startswith(cached + " "))
+        most, held = (int((folder / name).read_text(encoding="ascii")) for name in (limit, used))
+        return most - held + cache
+    except (OSError, ValueError, StopIteration):
         return float("inf")
