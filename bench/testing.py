@@ -142,6 +142,9 @@ class ScriptedDevice:
     def ceilings(self) -> Mapping[str, float]:
         return {"bytes": 1e10, "flops": 1e11}
 
+    def busy(self, seconds: float) -> None:
+        self.transcript.append(f"busy for {seconds:g} s")
+
     def facts(self) -> Mapping[str, Value]:
         return {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import sys
@@ -25,6 +26,7 @@ except ImportError:  # Windows
 FAULT_SECONDS, MATERIAL = 1.6e-6, 0.01
 # Sizes of the reference blocks, about 0.1-0.3 ms each: hash of 128 KiB, copy of 4 MiB, 3,000 interpreter rounds.
 _HASHED = bytes(range(256)) * 512
+_CHUNK = _HASHED[:1024]  # what ``busy`` repeats: about a microsecond
 _COPY_BYTES, _PYTHON_ROUNDS = 1 << 22, 3000
 _CGROUP = Path("/sys/fs/cgroup")
 
@@ -117,6 +119,19 @@ class Cpu:
 
         self.once(block)
         return min(self.once(block) for _ in range(5))
+
+    def busy(self, seconds: float) -> None:
+        """Hash small chunks, as many as took so long when this device was made."""
+        for _ in range(round(seconds / self._chunk_seconds)):
+            hashlib.sha256(_CHUNK).digest()
+
+    @functools.cached_property
+    def _chunk_seconds(self) -> float:
+        def block(loops: int) -> None:
+            for _ in range(100 * loops):
+                hashlib.sha256(_CHUNK).digest()
+
+        return min(self.once(block) for _ in range(20)) / 100
 
     def facts(self) -> Mapping[str, Value]:
         return {"threads": torch.get_num_threads(), "interop_threads": torch.get_num_interop_threads()}

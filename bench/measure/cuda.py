@@ -95,6 +95,10 @@ class Cuda:
     def once(self, block: Block) -> float:
         return self._wall(block, 1)
 
+    def busy(self, seconds: float) -> None:
+        """Spin on the stream."""
+        self.stream.hold(seconds)
+
     def metronomes(self) -> Mapping[str, float]:
         """Seconds of a fixed number of SM cycles: the reciprocal is the SM clock."""
         return {"sm_clock": self.stream.spin_seconds(METRONOME_CYCLES)}

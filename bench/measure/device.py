@@ -48,5 +48,8 @@ class Device(Protocol):
     def ceilings(self) -> Mapping[str, float]:
         """Measured roofs of this run: ``bytes`` (copy, B/s) and ``flops`` (matmul, FLOP/s) by name."""
 
+    def busy(self, seconds: float) -> None:
+        """Work that takes about so long on this device when it is calm: the amount is fixed, the time is not."""
+
     def facts(self) -> Mapping[str, Value]:
         """What only a process that uses the device can tell (threads, clocks, fingerprints)."""

@@ -25,10 +25,11 @@ from bench.suite import Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A case as it stands in a group; ``side`` is empty in ``run``, ``a`` or ``b`` in ``ab``."""
+    """A case as it stands in a group; ``side`` is empty in ``run``, ``a`` or ``b`` in ``ab``; ``extra`` as in Open."""
 
     case: Case
     side: str = ""
+    extra: float = 0.0
 
     @property
     def name(self) -> str:
@@ -81,6 +82,7 @@ class Group:
             like=next(self.members[n].case.variant for n in self.alive if self.members[n].side == side),
             point=case.point,
             seed=self.seed,
+            extra=self.members[name].extra,
         )
 
 

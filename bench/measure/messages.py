@@ -38,7 +38,8 @@ class Describe:
 class Open:
     """Build one variant of a group, under a name that ``Warm`` and ``Measure`` use, until ``Close``.
 
-    ``like``: the variant whose inputs and weights it takes.
+    ``like``: the variant whose inputs and weights it takes.  ``extra``: share of work that is added to every call, to
+    see whether a slowdown of that size is found.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Open:
     like: str
     point: Point
     seed: int
+    extra: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

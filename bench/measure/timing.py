@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ PROCESS_SECONDS = 0.08
 ROUNDS = (5, 24)
 # Warming up ends when calls stop getting faster, at the latest after this.
 SETTLE_SECONDS, SETTLE_CALLS = 0.06, 60
+# Calls whose median says how long a call takes, where a share of it is to be added.
+LENGTHENED_CALLS = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,3 +50,14 @@ def choose_rounds(round_seconds: float, variants: int) -> int:
     least, most = ROUNDS
     wanted = min(max(int(PROCESS_SECONDS / max(round_seconds, 1e-9)), least), most)
     return -(-wanted // variants) * variants if variants <= most else wanted
+
+
+def lengthened(block: Block, share: float, device: Device) -> Block:
+    """The block with a share of its work added to each call: a planted slowdown."""
+    extra_seconds = share * statistics.median(device.once(block) for _ in range(LENGTHENED_CALLS))
+
+    def longer(loops: int) -> None:
+        block(loops)
+        device.busy(extra_seconds * loops)
+
+    return longer

@@ -62,7 +62,7 @@ class Worker:
 
     def __init__(self, device: Device | None = None) -> None:
         self._device = device
-        self._opened: dict[str, tuple[Subject, int]] = {}
+        self._opened: dict[str, tuple[Subject, Open]] = {}
         self._blocks: dict[tuple[str, str], Block] = {}
         self._model: Subject | None = None
 
@@ -105,14 +105,18 @@ class Worker:
         subject = self._build_fairly(benchmark, request)
         if "backward" in benchmark.phases:
             require_gradients(subject)
-        self._opened[request.name] = subject, request.seed
+        self._opened[request.name] = subject, request
         return Reply()
 
     def _warm(self, request: Warm) -> Reply:
         """Make the block only now: the graph of backward takes a forward call, which would spoil that first call."""
-        subject, seed = self._opened[request.name]
-        block = self._blocks[request.name, request.phase] = block_of(subject, request.phase, seed)
-        return Reply(warm_up=timing.warm_up(self.device, block))
+        subject, opened = self._opened[request.name]
+        block = block_of(subject, request.phase, opened.seed)
+        warm_up = timing.warm_up(self.device, block)
+        if opened.extra:
+            block = timing.lengthened(block, opened.extra, self.device)
+        self._blocks[request.name, request.phase] = block
+        return Reply(warm_up=warm_up)
 
     def _prepare(self, request: Open) -> Benchmark:
         """The benchmark of a case that fits this machine, with its variant's settings in force."""
