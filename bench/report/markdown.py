@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 
 from bench.analysis.environment_facts import fact
 from bench.analysis.summary import Summary
-from bench.report.arrange import Cell, Finding, Section, findings, sections
+from bench.report.arrange import Finding, Section, findings, sections
+from bench.report.columns import short_columns
 from bench.report.sentences import command, environment, headlines, remarks, subject
-from bench.report.words import NOTHING, change, counted, effect, escape, value_of
+from bench.report.words import change, counted, escape
 
 # Rows shown of one benchmark, so that 500 cases still fit a comment (GitHub takes 65,536 characters).
 MOST_ROWS = 24
@@ -81,13 +82,14 @@ def _finding(finding: Finding) -> Sequence[str]:
 def _section(section: Section) -> str:
     if section.declaration.skip_reason and not section.rows:
         return f"{code(section.name)} skipped: {plain(section.declaration.skip_reason)}"
+    columns = short_columns(section)
     rows = [
-        (code(row.point) if row.point else "", code(cell.case.variant), phase, *_numbers(cell, phase))
+        (code(row.point) if row.point else "", code(cell.case.variant), phase, *(c.say(cell, phase) for c in columns))
         for row in section.rows
         for cell in row.cells
-        for phase in section.phases
+        for phase in section.phases or ("",)
     ]
-    header = ("point", "variant", "phase", "time", "against baseline", "peak memory")
+    header = ("point", "variant", "phase", *(column.title for column in columns))
     parts = [code(f"{section.name} {section.common}".strip())]
     if rows:
         parts.append(table(header, rows[:MOST_ROWS]))
@@ -95,11 +97,6 @@ def _section(section: Section) -> str:
         parts.append(f"… and {counted(len(rows) - MOST_ROWS, 'row')} more in `report.csv`.")
     parts.append("\n".join(f"- {plain(remark)}" for remark in remarks(section)))
     return "\n\n".join(part for part in parts if part)
-
-
-def _numbers(cell: Cell, phase: str) -> tuple[str, str, str]:
-    time, memory = cell.estimates.get(f"time/{phase}"), cell.estimates.get(f"memory/peak/{phase}")
-    return value_of(time), NOTHING if time is None else effect(time), value_of(memory)
 
 
 def _environment(summary: Summary) -> str:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Sequence
 
 from rich import box
 from rich.console import Console
@@ -13,60 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.analysis.summary import Summary
-from bench.model import Check, Estimate
-from bench.report.arrange import Cell, Finding, Section, findings, sections
+from bench.report.arrange import Finding, Section, findings, sections
+from bench.report.columns import Column, all_columns, short_columns
 from bench.report.sentences import headlines, remarks, subject
-from bench.report.words import NOTHING, checked, counted, effect, escape, interval_of, repeated, value_of
+from bench.report.words import counted, escape
 
 WIDE = 120  # columns from which a table has room for more than time, ratio and memory
 _STYLES = {"refuted": "bold red", "undecided": "yellow", "confirmed": "green", "not applicable": "dim"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Column:
-    """A column of a benchmark's table: its title, and what it says of a case in a phase.
-
-    ``width``: columns that the terminal must have for it to be shown where times are.
-    """
-
-    title: str
-    say: Callable[[Cell, str], str]
-    width: int = 0
-
-
-def _of(metric: str, say: Callable[[Estimate], str]) -> Callable[[Cell, str], str]:
-    """A column on one metric, such as ``time/{phase}``."""
-
-    def cell_text(cell: Cell, phase: str) -> str:
-        estimate = cell.estimates.get(metric.format(phase=phase))
-        return NOTHING if estimate is None else say(estimate)
-
-    return cell_text
-
-
-def _first_row(say: Callable[[Iterable[Check]], str]) -> Callable[[Cell, str], str]:
-    """A column on a case's checks, said once: beside its first phase."""
-
-    def cell_text(cell: Cell, phase: str) -> str:
-        timed = [name.split("/")[1] for name in cell.estimates if name.startswith("time/")]
-        return say(cell.checks) if phase in ("", *timed[:1]) else NOTHING
-
-    return cell_text
-
-
-COLUMNS = (
-    _Column(title="time", say=_of("time/{phase}", value_of)),
-    _Column(title="interval", say=_of("time/{phase}", interval_of), width=WIDE),
-    _Column(title="against baseline", say=_of("time/{phase}", effect)),
-    _Column(title="peak memory", say=_of("memory/peak/{phase}", value_of)),
-    _Column(title="against baseline", say=_of("memory/peak/{phase}", effect), width=WIDE),
-    _Column(title="arithmetic", say=_of("rate/flops/{phase}", value_of), width=WIDE),
-    _Column(title="bandwidth", say=_of("rate/bytes/{phase}", value_of), width=WIDE),
-    _Column(title="output", say=_first_row(partial(checked, what="output")), width=WIDE),
-    _Column(title="gradient", say=_first_row(partial(checked, what="gradient")), width=WIDE),
-    _Column(title="repeats", say=_first_row(repeated), width=WIDE),
-    _Column(title="processes", say=_of("time/{phase}", lambda e: str(len(e.process_values))), width=WIDE),
-)
 
 
 def show(summary: Summary, console: Console) -> None:
@@ -100,14 +51,12 @@ def _show_section(section: Section, console: Console) -> None:
     if section.declaration.skip_reason and not section.rows:
         _line(console, f"skipped: {escape(section.declaration.skip_reason, 400)}", bullet=" ")
         return
-    console.print(_section_table(section, console.width))
+    console.print(_section_table(section, all_columns(section) if console.width >= WIDE else short_columns(section)))
     for remark in remarks(section):
         _line(console, remark, "yellow", bullet=" * ")
 
 
-def _section_table(section: Section, width: int) -> Table:
-    shown = [c for c in COLUMNS if width >= c.width or not section.phases]
-    columns = [c for c in shown if _has_content(section, c)]
+def _section_table(section: Section, columns: Sequence[Column]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("variant", overflow="fold")
     if section.phases:
@@ -123,11 +72,6 @@ def _section_table(section: Section, width: int) -> Table:
                 texts = [name, *([phase] if section.phases else []), *(c.say(cell, phase) for c in columns)]
                 table.add_row(*(Text(text) for text in texts))
     return table
-
-
-def _has_content(section: Section, column: _Column) -> bool:
-    cells = (cell for row in section.rows for cell in row.cells)
-    return any(column.say(cell, phase) != NOTHING for cell in cells for phase in section.phases or ("",))
 
 
 def _show_findings(found: Sequence[Finding], console: Console) -> None:
