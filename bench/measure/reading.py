@@ -28,5 +28,5 @@ def read(question: Callable[[], Value]) -> Reading:
         return Reading(value=None, reason=str(error))
     except OSError as error:
         return Reading(value=None, reason=f"{error.filename or 'the system'}: {error.strerror or error}")
-    except (AttributeError, ImportError, ValueError, IndexError) as error:
+    except (AttributeError, ImportError, ValueError, IndexError, RuntimeError) as error:
         return Reading(value=None, reason=f"not told here ({type(error).__name__}: {error})")

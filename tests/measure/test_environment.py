@@ -74,6 +74,16 @@ def test_without_nvml_the_gpu_is_still_known_from_torch() -> None:
     assert found.reasons["driver"] == "NVML: gone"
 
 
+def test_a_setting_that_torch_refuses_to_tell_is_missing_with_torch_s_words() -> None:
+    class Mixed(OnAGpu):
+        def get_float32_matmul_precision(self) -> str:
+            raise RuntimeError("mix of the legacy and new APIs")
+
+    found = environment.collect("cpu", torch=Mixed(ScriptedGpu()))
+    assert found.facts["matmul_precision"] is None
+    assert "mix of the legacy and new APIs" in found.reasons["matmul_precision"]
+
+
 def test_the_facts_survive_json() -> None:
     found = environment.collect("cpu")
     assert json.loads(json.dumps(dataclasses.asdict(found)))["facts"] == dict(found.facts)
