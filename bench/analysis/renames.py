@@ -15,7 +15,7 @@ Axes = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Name:
+class Name:
     """A case id taken apart; ``parts`` are suite, benchmark, variant, device."""
 
     parts: tuple[str, ...]
@@ -38,18 +38,23 @@ def hints(missing: Iterable[str], new: Iterable[str]) -> tuple[str, ...]:
     )
 
 
-def _names(cases: Iterable[str]) -> list[_Name]:
-    names = []
-    for match in filter(None, map(_ID.match, cases)):
-        suite, benchmark, axes, variant, device = match.groups()
-        pairs = (axis.partition("=") for axis in axes.split(",") if axis)
-        names.append(_Name(parts=(suite, benchmark, variant, device), axes=tuple((k, v) for k, _, v in pairs)))
-    return names
+def name_of(case: str) -> Name | None:
+    """The parts of a case id; None for the case of another tool."""
+    match = _ID.match(case)
+    if match is None:
+        return None
+    suite, benchmark, axes, variant, device = match.groups()
+    pairs = (axis.partition("=") for axis in axes.split(",") if axis)
+    return Name(parts=(suite, benchmark, variant, device), axes=tuple((k, v) for k, _, v in pairs))
 
 
-def _axis_changes(lost: Iterable[_Name], found: Iterable[_Name]) -> Iterator[tuple[_Name, str]]:
+def _names(cases: Iterable[str]) -> list[Name]:
+    return [name for name in map(name_of, cases) if name is not None]
+
+
+def _axis_changes(lost: Iterable[Name], found: Iterable[Name]) -> Iterator[tuple[Name, str]]:
     """One word such as ``+dtype``, ``-dtype`` or ``size -> n`` per case found again with other axes."""
-    shapes: dict[tuple[str, ...], dict[frozenset[str], list[_Name]]] = {}
+    shapes: dict[tuple[str, ...], dict[frozenset[str], list[Name]]] = {}
     for name in found:
         shapes.setdefault(name.parts, {}).setdefault(name.keys, []).append(name)
     seen: dict[object, set[Axes]] = {}
@@ -64,7 +69,7 @@ def _axis_changes(lost: Iterable[_Name], found: Iterable[_Name]) -> Iterator[tup
                 break
 
 
-def _apart_from(name: _Name, gone: frozenset[str], come: frozenset[str]) -> Axes:
+def _apart_from(name: Name, gone: frozenset[str], come: frozenset[str]) -> Axes:
     """What must agree: the axes both have, and the value of an axis that only changed its name."""
     other = gone | come
     renamed = len(gone) == len(come) == 1
@@ -78,7 +83,7 @@ def _axis_word(gone: frozenset[str], come: frozenset[str]) -> str:
     return ", ".join([*(f"+{key}" for key in sorted(come)), *(f"-{key}" for key in sorted(gone))])
 
 
-def _part_changes(lost: Iterable[_Name], found: Iterable[_Name]) -> Iterator[tuple[_Name, str]]:
+def _part_changes(lost: Iterable[Name], found: Iterable[Name]) -> Iterator[tuple[Name, str]]:
     """One word such as ``variant plain -> fast`` per case found again with one other part."""
     for place, part in enumerate(_PARTS):
         others = {_without(name, place): name.parts[place] for name in found}
@@ -88,5 +93,5 @@ def _part_changes(lost: Iterable[_Name], found: Iterable[_Name]) -> Iterator[tup
                 yield name, f"{part} {name.parts[place]} -> {other}"
 
 
-def _without(name: _Name, place: int) -> tuple[object, ...]:
+def _without(name: Name, place: int) -> tuple[object, ...]:
     return (*name.parts[:place], *name.parts[place + 1 :], name.axes)

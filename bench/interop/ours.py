@@ -73,7 +73,7 @@ def _facts_of(folder: Path) -> dict[str, tuple[str, ...]]:
 
 def _read_rows(file: Path) -> tuple[dict[str, dict[str, Row]], dict[str, tuple[str, ...]]]:
     rows: dict[str, dict[str, Row]] = {}
-    table = Table(file, _NEEDED, "report.csv")
+    table = Table(file, _NEEDED, "report.csv of ours")
     known = [column for column in FACTS if column in table.header]
     facts_of = _picker(table.header, known)
     seen: set[tuple[str, ...]] = set()
@@ -120,8 +120,8 @@ def _row(table: Table, line: int, cells: Sequence[str]) -> Row:
         status=intern(status),
         reason=intern(restore(reason)),
         value=_value(table, line, value, unit),
-        low=_number(table, line, "low", low),
-        high=_number(table, line, "high", high),
+        low=table.number(line, "low", low),
+        high=table.number(line, "high", high),
         process_values=_numbers(table, line, process_values),
         version=intern(version),
         line=line,
@@ -141,23 +141,11 @@ def _value(table: Table, line: int, cell: str, unit: str) -> float | str | None:
     if unit == "sha256":  # 12e345678 is a hash, not a number
         return restore(cell) or None
     try:
-        return _number(table, line, "value", cell)
+        return table.number(line, "value", cell)
     except BenchError:
         if unit in _TEXT_UNITS:
             return restore(cell)
         raise
-
-
-def _number(table: Table, line: int, column: str, cell: str) -> float | None:
-    if not cell:
-        return None
-    try:
-        number = float(cell)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        table.refuse(line, column, f"{short(cell)} is not a number")
-    return number
 
 
 def _numbers(table: Table, line: int, cell: str) -> tuple[float, ...]:
@@ -175,7 +163,7 @@ def _read_checks(file: Path) -> dict[str, dict[str, Row]]:
     found: dict[str, dict[str, Row]] = {}
     if not file.exists():
         return found
-    table = Table(file, _CHECKS, "reproducibility.csv")
+    table = Table(file, _CHECKS, "reproducibility.csv of ours")
     pick = _picker(table.header, _CHECKS)
     for line, cells in table:
         case, level, knobs, what, verdict = map(restore, pick(cells))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -21,10 +22,10 @@ class Table:
         self._reader = csv.reader(_lines(file), strict=True)
         self.header = self._next() or []
         if not self.header:
-            raise BenchError(f"{file}: is empty; this is no {what} of ours")
+            raise BenchError(f"{file}: is empty; this is no {what}")
         missing = [column for column in needed if column not in self.header]
         if missing:
-            raise BenchError(f"{file}, line 1: {_what_is_wrong(self.header, missing)}; this is no {what} of ours")
+            raise BenchError(f"{file}, line 1: {_what_is_wrong(self.header, missing)}; this is no {what}")
 
     def __iter__(self) -> Iterator[tuple[int, list[str]]]:
         width = len(self.header)
@@ -43,6 +44,18 @@ class Table:
             return next(self._reader, None)
         except csv.Error as error:
             raise BenchError(f"{self.file}, line {self._reader.line_num}: {error}; is the file cut off?") from None
+
+    def number(self, line: int, column: str, cell: str) -> float | None:
+        """A cell as a finite number; None for an empty one."""
+        if not cell:
+            return None
+        try:
+            number = float(cell)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            self.refuse(line, column, f"{short(cell)} is not a number")
+        return number
 
     def refuse(self, line: int, column: str, why: str) -> NoReturn:
         raise BenchError(f"{self.file}, line {line}, column {column}: {why}")

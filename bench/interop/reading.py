@@ -1,0 +1,43 @@
+"""Reads whatever ``compare`` is given: our folders and CSV files, and the results of other tools."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from bench.analysis.reported import Report
+from bench.errors import BenchError
+from bench.interop import foreign, ours
+
+_ENOUGH_BYTES = 4096
+
+
+def read(path: str | Path) -> Report:
+    """A report folder, a ``report.csv``, or another tool's file, told apart by how it begins.
+
+    Raises BenchError with file, line and column for what cannot be read as any of them.
+    """
+    name, path = str(path), Path(path)
+    try:
+        if path.is_dir():
+            return ours.read(path, name)
+        start = _start(path)
+        if start.lstrip()[:1] in (b"{", b"["):
+            return foreign.read_json(path, name)
+        if _is_operator_benchmark(start):
+            return foreign.read_operator_benchmark(path, name)
+        return ours.read(path, name)
+    except FileNotFoundError:
+        raise BenchError(f"{path}: no such file; name a report folder or its report.csv") from None
+    except OSError as error:
+        raise BenchError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
+def _start(path: Path) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(_ENOUGH_BYTES)
+
+
+def _is_operator_benchmark(start: bytes) -> bool:
+    first = start.decode("utf-8-sig", errors="replace").partition("\n")[0]
+    return set(foreign.OPERATOR_COLUMNS) <= set(next(csv.reader([first.rstrip("\r")]), []))
