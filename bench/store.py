@@ -176,7 +176,11 @@ def read_environments(folder: Path) -> dict[str, Environment]:
     path = folder / ENVIRONMENT
     if not path.exists():
         return {}
-    return {k: from_json(Environment, v) for k, v in _read_json(path).get("environments", {}).items()}
+    data = _read_json(path)
+    try:
+        return {k: from_json(Environment, v) for k, v in data.get("environments", {}).items()}
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise BenchError(f"{path}: not the environments of a report ({error})") from None
 
 
 def _read_json(path: Path) -> Any:
