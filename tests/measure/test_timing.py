@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from bench.measure.timing import (
+    PROCESS_SECONDS,
+    ROUNDS,
+    SAMPLE_SECONDS,
+    SETTLE_CALLS,
+    WarmUp,
+    choose_loops,
+    choose_rounds,
+    warm_up,
+)
+from bench.testing import ScriptedDevice
+
+
+def warmed(*seconds: float) -> WarmUp:
+    """Warm up on a device whose calls take so long, the last for ever."""
+
+    def script() -> Iterator[float]:
+        yield from seconds
+        while True:
+            yield seconds[-1]
+
+    return warm_up(ScriptedDevice(script().__next__), lambda loops: None)
+
+
+def test_a_first_call_is_told_apart_from_the_steady_ones() -> None:
+    assert warmed(0.5, 1e-3) == WarmUp(first_call=0.5, settle=4, seconds=1e-3)
+
+
+def test_calls_that_are_steady_at_once_need_three() -> None:
+    assert warmed(1e-3).settle == 3
+
+
+def test_warming_up_goes_on_while_calls_get_faster() -> None:
+    warm = warmed(0.02, 0.01, 5e-3, 2.5e-3, 1.2e-3, 1e-3)
+    assert warm.seconds == 1e-3
+    assert warm.settle == 8
+
+
+def test_one_call_at_the_old_speed_is_not_yet_steady() -> None:
+    assert warmed(4e-3, 1e-3, 1e-3, 2e-3, 1e-3, 1e-3).settle == 6
+
+
+def test_warming_up_that_never_gets_steady_ends_after_so_many_calls() -> None:
+    unsteady = [1e-4 * (1 + i % 2) for i in range(200)]
+    assert warmed(*unsteady).settle == SETTLE_CALLS
+
+
+def test_a_slow_call_is_not_repeated_until_it_is_steady() -> None:
+    assert warmed(5.0, 3.0).settle == 2
+
+
+def test_the_fastest_variant_fills_a_sample_and_all_get_its_loops() -> None:
+    assert choose_loops([SAMPLE_SECONDS / 40, SAMPLE_SECONDS / 4]) == 40
+    assert choose_loops([1.0, 2.0]) == 1
+    assert choose_loops([0.0]) > 1
+
+
+@pytest.mark.parametrize(
+    ("round_seconds", "variants", "expected"),
+    [
+        (PROCESS_SECONDS / 10, 2, 10),
+        (PROCESS_SECONDS / 10, 3, 12),  # the next multiple: each stands in each place equally often
+        (10.0, 2, 6),
+        (10.0, 5, ROUNDS[0]),
+        (0.0, 2, ROUNDS[1]),
+        (0.0, 100, ROUNDS[1]),
+    ],
+)
+def test_rounds_fill_a_process_within_bounds(round_seconds: float, variants: int, expected: int) -> None:
+    assert choose_rounds(round_seconds, variants) == expected
