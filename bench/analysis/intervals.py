@@ -23,6 +23,8 @@ FEWEST = 5
 # The other way to the same coverage, looking first at 20 processes instead of 12, costs every quiet group 8 more.
 WIDENING = 1.07
 
+_MANY = 10**9
+
 
 @lru_cache(maxsize=4096)
 def quantile(freedom: int, confidence: float) -> float:
@@ -45,16 +47,19 @@ def half_width(values: Sequence[float] | Floats, confidence: float) -> float:
 
 
 def processes_needed(*, spread: float, half_width: float, confidence: float) -> int:
-    """How many processes an interval of this half-width takes, when their standard deviation is ``spread``."""
+    """How many processes an interval of this half-width takes, when their standard deviation is ``spread``.
+
+    A thousand million stands for more than anybody has.
+    """
     if spread == 0:
         return FEWEST
     if half_width <= 0:
-        return 10**9
+        return _MANY
     wanted = (WIDENING * spread / half_width) ** 2
-    count = float(FEWEST)
-    for _ in range(8):  # the quantile depends on the count; a few rounds settle it
-        count = max(FEWEST, wanted * quantile(math.ceil(min(count, 1e6)) - 1, confidence) ** 2)
-    return math.ceil(min(count, 1e9))
+    count = max(FEWEST, math.ceil(min(wanted * quantile(_MANY, confidence) ** 2, _MANY)))
+    while count < _MANY and wanted * quantile(count - 1, confidence) ** 2 > count:
+        count += 1  # a few steps: with so many processes Student's t is the normal quantile
+    return count
 
 
 def share_interval(hits: float, trials: float, confidence: float) -> tuple[float, float]:

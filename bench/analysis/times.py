@@ -47,14 +47,21 @@ class Times:
         return int(np.count_nonzero(self.valid))
 
     @cached_property
+    def distinct(self) -> Floats:
+        """The different values among the valid samples, ascending."""
+        return np.unique(self.seconds[self.valid])
+
+    @cached_property
     def step(self) -> float:
-        """The smallest difference between two samples as a share of their median: no interval is narrower.
+        """One tick of a coarse clock as a share of the median sample: no interval is narrower.
 
         A clock that ticks every microsecond tells 20 us from 21 us, but not one process from the next: their medians
-        may all be equal and their spread zero.  Zero when all samples are equal.
+        may all be equal and their spread zero.  Zero where fewer than half of the samples repeat another.
         """
-        found = np.unique(self.seconds[self.valid])
-        return float(np.diff(found).min() / np.median(found)) if len(found) > 1 else 0.0
+        found = self.distinct
+        if not 1 < len(found) <= self.valid_samples / 2:
+            return 0.0
+        return float(np.diff(found).min() / np.median(self.seconds[self.valid]))
 
     @cached_property
     def trouble(self) -> str:
@@ -63,7 +70,7 @@ class Times:
         if not self.samples or 2 * good < self.samples:
             why = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in self.spoilt.items())
             return f"{good} of {self.samples} samples are valid" + (f": {why}" if why else "")
-        if self.step == 0 and good > 1:
+        if len(self.distinct) == 1 < good:
             return f"all {good} samples are equal: the clock stands still or is coarser than what it timed"
         if len(self.by_process) == 1:
             return "1 process: nothing is known of how far the next one would be from it"

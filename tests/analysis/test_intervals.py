@@ -1,0 +1,101 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from bench.analysis.intervals import (
+    FEWEST,
+    WIDENING,
+    half_width,
+    half_widths,
+    nan_medians,
+    processes_needed,
+    quantile,
+    share_interval,
+)
+
+# What process values can be: log seconds, log ratios.
+logs = st.floats(-50, 50, allow_nan=False).map(lambda x: round(x, 6))
+series = st.lists(logs, min_size=FEWEST, max_size=40)
+
+
+def test_the_quantile_is_students() -> None:
+    assert quantile(11, 0.95) == pytest.approx(stats.t.ppf(0.975, 11))
+
+
+def test_the_half_width_is_students_made_wider() -> None:
+    values = [0.01, 0.03, 0.02, 0.05, 0.04, 0.0]
+    students = stats.t.ppf(0.975, 5) * np.std(values, ddof=1) / math.sqrt(6)
+    assert half_width(values, 0.95) == pytest.approx(WIDENING * students)
+
+
+def test_too_few_processes_have_no_finite_interval() -> None:
+    assert half_width([0.1] * (FEWEST - 1), 0.95) == math.inf
+
+
+@given(series, logs, st.floats(0.1, 10))
+def test_an_interval_moves_with_its_values_and_scales_with_them(values: list[float], by: float, factor: float) -> None:
+    own = half_width(values, 0.95)
+    assert half_width([v + by for v in values], 0.95) == pytest.approx(own, abs=1e-9)
+    assert half_width([v * factor for v in values], 0.95) == pytest.approx(own * factor, rel=1e-6, abs=1e-9)
+
+
+@given(series)
+def test_more_confidence_is_never_narrower(values: list[float]) -> None:
+    assert half_width(values, 0.9) <= half_width(values, 0.95) <= half_width(values, 0.99)
+
+
+@given(series)
+def test_the_order_of_processes_does_not_matter(values: list[float]) -> None:
+    assert half_width(values, 0.95) == pytest.approx(half_width(sorted(values), 0.95), rel=1e-9, abs=1e-12)
+
+
+def test_rows_at_once_are_rows_one_by_one() -> None:
+    rows = np.random.default_rng(0).normal(size=(3, 8))
+    assert half_widths(rows, 0.95) == pytest.approx([half_width(row, 0.95) for row in rows])
+
+
+@given(st.floats(1e-4, 0.5), st.floats(1e-3, 0.1))
+def test_as_many_processes_as_needed_are_enough_and_fewer_are_not(spread: float, wanted: float) -> None:
+    count = processes_needed(spread=spread, half_width=wanted, confidence=0.95)
+
+    def reached(n: int) -> float:
+        return WIDENING * quantile(n - 1, 0.95) * spread / math.sqrt(n)
+
+    assert reached(count) <= wanted * (1 + 1e-9)
+    assert count == FEWEST or reached(count - 1) > wanted * (1 - 1e-9)
+
+
+def test_no_spread_needs_the_fewest_processes_and_no_width_needs_all_of_them() -> None:
+    assert processes_needed(spread=0.0, half_width=0.01, confidence=0.95) == FEWEST
+    assert processes_needed(spread=0.01, half_width=0.0, confidence=0.95) > 10**8
+    assert processes_needed(spread=math.inf, half_width=0.01, confidence=0.95) > 10**8
+
+
+@given(st.integers(1, 300), st.data())
+def test_the_interval_of_a_share_holds_it_and_is_exact(trials: int, data: st.DataObject) -> None:
+    hits = data.draw(st.integers(0, trials))
+    low, high = share_interval(hits, trials, 0.95)
+    exact = stats.binomtest(hits, trials).proportion_ci(0.95, method="exact")
+    assert (low, high) == pytest.approx((exact.low, exact.high))
+    assert 0 <= low <= hits / trials <= high <= 1
+
+
+@given(
+    st.lists(
+        st.lists(st.one_of(logs, st.just(math.nan)), min_size=4, max_size=4).filter(
+            lambda row: not all(map(math.isnan, row))
+        ),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_medians_leave_nan_aside(rows: list[list[float]]) -> None:
+    assert nan_medians(rows) == pytest.approx(np.nanmedian(np.array(rows), axis=1))
+
+
+def test_the_median_of_nothing_is_nan() -> None:
+    assert np.isnan(nan_medians([[math.nan, math.nan]])).all()
