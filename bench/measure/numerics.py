@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
-import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import numpy
 import torch
 from torch import nn
 
+from bench.measure.bits import Named, relative_error, same_bits
+from bench.measure.state import untouched
 from bench.measure.subject import cotangents, leaves, require_gradients, seed_everything, tensors_in
 from bench.model import Check
 from bench.suite import Subject
@@ -24,33 +23,6 @@ TOLERANCE = {
     torch.float16: 1e-2,
     torch.bfloat16: 1.6e-1,
 }
-
-Named = dict[str, torch.Tensor]
-
-
-@contextlib.contextmanager
-def untouched(subject: Subject) -> Iterator[None]:
-    """Put a subject's tensors (inputs, parameters, buffers) and every generator back afterwards."""
-    before = {name: tensor.detach().clone() for name, tensor in _tensors_of(subject).items()}
-    generators = random.getstate(), numpy.random.get_state()
-    devices = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
-    try:
-        with torch.random.fork_rng(devices):
-            yield
-    finally:
-        for name, tensor in _tensors_of(subject).items():
-            if not same_bits(tensor, before[name]):
-                tensor.detach().copy_(before[name])
-        random.setstate(generators[0])
-        numpy.random.set_state(generators[1])
-
-
-def _tensors_of(subject: Subject) -> Named:
-    """By name and not by version: BatchNorm writes its statistics without raising theirs."""
-    named = {f"input/{i}": x for i, x in enumerate(tensors_in(subject.inputs)) if x.layout == torch.strided}
-    if isinstance(subject.call, nn.Module):
-        named |= {**dict(subject.call.named_parameters()), **dict(subject.call.named_buffers())}
-    return named
 
 
 def outputs(subject: Subject, seed: int) -> Named:
@@ -133,33 +105,3 @@ def _tolerance(subject: Subject, tensors: Any) -> float:
     if subject.tolerance is not None:
         return subject.tolerance
     return max((TOLERANCE.get(t.dtype, 0.0) for t in tensors), default=0.0)
-
-
-def relative_error(value: torch.Tensor, reference: torch.Tensor) -> float:
-    """Largest absolute difference over the largest magnitude of the reference; infinite where only one is finite."""
-    a, b = _double_on_cpu(value), _double_on_cpu(reference)
-    if not a.numel():
-        return 0.0
-    unequal = ~((a == b) | (a.isnan() & b.isnan()))
-    if not bool(unequal.any()):
-        return 0.0
-    distance = float((a - b)[unequal].abs().max())
-    scale = float(b[b.isfinite()].abs().max()) if bool(b.isfinite().any()) else 0.0
-    return distance / scale if scale and distance == distance else float("inf")
-
-
-def _double_on_cpu(tensor: torch.Tensor) -> torch.Tensor:
-    plain = tensor.detach().cpu().resolve_conj()
-    return (torch.view_as_real(plain) if plain.is_complex() else plain).double()
-
-
-def same_bits(a: torch.Tensor, b: torch.Tensor) -> bool:
-    """Equal dtype, shape and bytes in logical order: strides do not matter, -0.0 and NaN payloads do."""
-    if a.dtype != b.dtype or a.shape != b.shape:
-        return False
-    return bool(torch.equal(_bytes(a), _bytes(b)))
-
-
-def _bytes(tensor: torch.Tensor) -> torch.Tensor:
-    flat = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
-    return flat.view(torch.uint8) if flat.numel() else flat

@@ -37,6 +37,7 @@ from bench.measure.messages import (
 )
 from bench.measure.schedule import METRONOME, Step
 from bench.measure.settings import apply
+from bench.measure.state import untouched
 from bench.measure.subject import block_of, build, require_gradients, share
 from bench.model import Check
 from bench.suite import Benchmark, Subject
@@ -168,7 +169,7 @@ class Worker:
     def _facts(self, case: Open) -> Reply:
         benchmark = self._prepare(case)
         subject = self._build_fairly(benchmark, case)
-        with numerics.untouched(subject):
+        with untouched(subject):
             values = memory.measure(self.device, subject, benchmark.phases, case.seed)
         values |= work.measure(self._build(benchmark, case.variant, case), benchmark.phases, case.seed)
         checks: tuple[Check, ...] = ()

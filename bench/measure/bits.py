@@ -1,0 +1,114 @@
+"""Whether results are the same bits, and how far apart when not: hashes, ULP, the first element that differs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import torch
+
+Named = dict[str, torch.Tensor]
+
+# Integers as wide as each floating dtype, in which neighbouring values are neighbours.
+_INTEGERS = {
+    torch.float64: torch.int64,
+    torch.float32: torch.int32,
+    torch.float16: torch.int16,
+    torch.bfloat16: torch.int16,
+}
+
+
+def same_bits(a: torch.Tensor, b: torch.Tensor) -> bool:
+    """Equal dtype, shape and bytes in logical order: strides do not matter, -0.0 and NaN payloads do."""
+    if a.dtype != b.dtype or a.shape != b.shape:
+        return False
+    return bool(torch.equal(_rows(a), _rows(b)))
+
+
+def digest(tensor: torch.Tensor) -> str:
+    """SHA-256 over dtype, shape and bytes in logical order: what another process, build or machine can compare."""
+    found = hashlib.sha256(f"{tensor.dtype} {tuple(tensor.shape)} ".encode())
+    found.update(_rows(tensor).numpy().data if tensor.numel() else b"")
+    return found.hexdigest()
+
+
+def digest_of_all(digests: Mapping[str, str]) -> str:
+    """One hash for all tensors of an output or a gradient, by name."""
+    return hashlib.sha256("".join(f"{name} {one} " for name, one in sorted(digests.items())).encode()).hexdigest()
+
+
+def first_difference(name: str, value: torch.Tensor, reference: torch.Tensor) -> str:
+    """Where two results part and how widely: ``output/0[3, 1] is 1.5, was 1.25 (4 of 128 elements)``."""
+    if value.dtype != reference.dtype or value.shape != reference.shape:
+        now, before = (f"{str(t.dtype).removeprefix('torch.')}{list(t.shape)}" for t in (value, reference))
+        return f"{name} is {now}, was {before}"
+    mine, theirs = _rows(value), _rows(reference)
+    unequal = (mine != theirs).any(dim=1)
+    place = int(unequal.to(torch.uint8).argmax())
+    now, before = _value(value, place), _value(reference, place)
+    if now == before:  # NaN payloads
+        now, before = (f"{now} (0x{_hex(rows[place])})" for rows in (mine, theirs))
+    index = [int(i) for i in torch.unravel_index(torch.tensor(place), value.shape)]
+    return f"{name}{index or ''} is {now}, was {before} ({int(unequal.sum())} of {unequal.numel()} elements)"
+
+
+def _value(tensor: torch.Tensor, place: int) -> str:
+    return repr(_plain(tensor).reshape(-1)[place].item())
+
+
+def _hex(row: torch.Tensor) -> str:
+    return bytes(row.tolist())[::-1].hex()
+
+
+def ulp_distance(value: torch.Tensor, reference: torch.Tensor) -> float | None:
+    """Largest distance in units in the last place; infinite where only one is NaN, None where it has no meaning."""
+    a, b = _plain(value), _plain(reference)
+    if a.is_complex():
+        a, b = torch.view_as_real(a), torch.view_as_real(b)
+    if a.dtype != b.dtype or a.shape != b.shape or a.dtype not in _INTEGERS:
+        return None
+    if bool((a.isnan() != b.isnan()).any()):
+        return float("inf")
+    known = ~a.isnan()
+    if not bool(known.any()):
+        return 0.0
+    # In double, because the distance of two int64 need not fit one; exact up to 2**53.
+    return float((_steps(a[known]) - _steps(b[known])).abs().max())
+
+
+def _steps(values: torch.Tensor) -> torch.Tensor:
+    """How many representable values lie between zero and each value, with its sign."""
+    whole = values.contiguous().view(_INTEGERS[values.dtype]).to(torch.int64)
+    lowest = -(2 ** (8 * values.element_size() - 1))
+    return torch.where(whole < 0, lowest - whole, whole).double()
+
+
+def relative_error(value: torch.Tensor, reference: torch.Tensor) -> float:
+    """Largest absolute difference over the largest magnitude of the reference; infinite where only one is finite."""
+    a, b = _double(value), _double(reference)
+    if not a.numel():
+        return 0.0
+    unequal = ~((a == b) | (a.isnan() & b.isnan()))
+    if not bool(unequal.any()):
+        return 0.0
+    distance = float((a - b)[unequal].abs().max())
+    scale = float(b[b.isfinite()].abs().max()) if bool(b.isfinite().any()) else 0.0
+    return distance / scale if scale and distance == distance else float("inf")
+
+
+def _double(tensor: torch.Tensor) -> torch.Tensor:
+    plain = _plain(tensor)
+    return (torch.view_as_real(plain) if plain.is_complex() else plain).double()
+
+
+def _plain(tensor: torch.Tensor) -> torch.Tensor:
+    """The values on the CPU, dense and as they read."""
+    detached = tensor.detach()
+    dense = detached if detached.layout == torch.strided else detached.to_dense()
+    return dense.cpu().resolve_conj().resolve_neg()
+
+
+def _rows(tensor: torch.Tensor) -> torch.Tensor:
+    """The bytes of every element, one row each."""
+    flat = _plain(tensor).contiguous().reshape(-1)
+    return flat.view(torch.uint8).reshape(len(flat), -1) if len(flat) else flat.reshape(0, 1)
