@@ -60,6 +60,13 @@ def test_a_quiet_report_is_adjusted_too_since_its_machine_may_be_slow_throughout
     assert means[1] - means[0] == pytest.approx(0.0, abs=0.02)
 
 
+def test_on_the_gpu_a_gain_must_be_seen_since_what_waits_for_memory_does_not_follow_the_clock() -> None:
+    quiet = machine(1, wander=0.002)
+    assert adjust(*quiet, "cpu").logs
+    assert not adjust(*quiet, "cuda").logs
+    assert adjust(*machine(1), "cuda").logs
+
+
 def test_coefficient_and_gain_are_told() -> None:
     times, ticks = machine(3)
     sentence = adjust(times, ticks, "cpu").sentence
