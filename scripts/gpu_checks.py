@@ -12,9 +12,9 @@ from typing import Any, Literal
 
 from bench.analysis import limits
 from bench.measure import nvml
-from bench.measure.cuda import METRONOME_CYCLES, Cuda
+from bench.measure.cuda import Cuda
 from bench.measure.device import Block
-from bench.measure.stream import Flush
+from bench.measure.stream import METRONOME_CYCLES, Flush
 
 Verdict = Literal["pass", "FAIL", "stated", "not measured"]
 PROVEN_SHARE, CUPTI_SHARE, CLOCK_SHARE, ENERGY_SHARE = 0.95, 0.02, 0.02, 0.10

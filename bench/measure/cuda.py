@@ -11,11 +11,9 @@ import torch as this_torch
 
 from bench.measure import cuda_ceilings, cuda_memory, gpu, nvml
 from bench.measure.device import Block, Sample
-from bench.measure.stream import SPIN_CYCLES, Flush, Span, Stream
+from bench.measure.stream import METRONOME_CYCLES, Flush, Span, Stream
 from bench.model import Flag, Value
 
-# The metronome spins for about 1 ms: the 2-4 us that two events and a launch add are well below 1 %.
-METRONOME_CYCLES = 2_000_000
 # CUDA queues about a thousand launches, then the host waits for the GPU (`scripts/gpu_method.py` measures it).  At
 # some 5 us a launch this much enqueuing stays well below.
 LONGEST_BATCH_SECONDS = 2e-3
@@ -141,7 +139,7 @@ class Watch:
         """Look now.  Costs two spins of the GPU and a question to the driver, outside what is timed."""
         return Look(
             at=self._clock(),
-            spin_seconds=self._stream.spin_seconds(SPIN_CYCLES),
+            spin_seconds=self._stream.spin_seconds(),
             throttle_seconds=nvml.throttle_seconds(self._driver),
             allocations=self._allocations(),
         )

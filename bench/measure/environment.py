@@ -16,6 +16,7 @@ import torch as this_torch
 from bench import __version__
 from bench.measure import gpu, host, nvml
 from bench.measure.reading import Reading, Unanswered
+from bench.measure.stream import METRONOME_CYCLES
 from bench.model import Environment, Value
 
 # Variables that change numbers: threads, libraries' choices, allocators.  Where things are installed does not.
@@ -35,6 +36,7 @@ def collect(torch_name: str, *, torch: Any = this_torch, driver: nvml.Gpu | None
     found = {**host.readings(host.FACTS), **_software(torch)}
     if torch_name.startswith("cuda"):
         found |= gpu.facts(torch, torch_name, driver or gpu.find(torch, torch_name))
+        found["metronome"] = Reading(value=f"spin of {METRONOME_CYCLES} SM cycles")
     else:
         found |= {key: Reading(value=None, reason="measured on the CPU") for key in ("driver", "gpu", "gpu_uuid")}
     found["device"] = Reading(value=torch_name.partition(":")[0])

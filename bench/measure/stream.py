@@ -20,6 +20,8 @@ LONGEST_HOLD_SECONDS = 0.25
 _AROUND_SECONDS = 50e-6
 # About 0.1 ms at 2 GHz: an event's resolution of 0.5 us (CUDA runtime API) is 0.5 % of it.
 SPIN_CYCLES = 200_000
+# The metronome spins for about 1 ms: the 2-4 us that two events and a launch add are well below 1 %.
+METRONOME_CYCLES = 2_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,8 @@ from scripted_nvml import ScriptedNvml
 
 from bench.errors import BenchError
 from bench.measure import gpu, nvml
-from bench.measure.cuda import METRONOME_CYCLES, Cuda, Look, is_throttled
+from bench.measure.cuda import Cuda, Look, is_throttled
+from bench.measure.stream import METRONOME_CYCLES
 
 
 @pytest.fixture

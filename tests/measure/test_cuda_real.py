@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from bench.measure import gpu, nvml
-from bench.measure.cuda import METRONOME_CYCLES, Cuda
+from bench.measure.cuda import Cuda
 from bench.measure.messages import Describe, Take
+from bench.measure.stream import METRONOME_CYCLES
 from bench.measure.worker import failure_of
 from bench.measure.workers import Processes
 

@@ -59,6 +59,12 @@ def test_nothing_in_the_key_moves_by_itself(driver: nvml.Gpu) -> None:
     assert environment.collect("cuda:0", torch=scripted, driver=driver).key != before.key
 
 
+def test_the_metronome_of_a_gpu_does_not_depend_on_python(driver: nvml.Gpu) -> None:
+    assert "Python" in str(environment.collect("cpu").facts["metronome"])
+    on_gpu = environment.collect("cuda:0", torch=OnAGpu(ScriptedGpu()), driver=driver)
+    assert on_gpu.facts["metronome"] == "spin of 2000000 SM cycles"
+
+
 def test_what_moves_is_told_apart_and_no_name_is_in_both(driver: nvml.Gpu) -> None:
     moving = environment.volatile("cuda:0", torch=OnAGpu(ScriptedGpu()), driver=driver)
     assert moving["gpu_temperature_celsius"] == 41
