@@ -149,9 +149,11 @@ def _one(metric: str, before: Rows, after: Rows, bits: str, sides: Sides) -> Ite
     if explained or metric.startswith(REPEATS):  # determinism is checked only where --determinism asked for it
         return
     if old is not None:
-        yield Change(case=old.case, metric=metric, state="missing", base=old.value, reason="not reported any more")
+        reason = "not reported any more"
+        yield Change(case=old.case, metric=metric, state="missing", reason=reason, unit=old.unit, base=old.value)
     if new is not None:
-        yield Change(case=new.case, metric=metric, state="new", new=new.value, reason="not reported by the base")
+        reason = "not reported by the base"
+        yield Change(case=new.case, metric=metric, state="new", reason=reason, unit=new.unit, new=new.value)
 
 
 def _two(match: Match, before: Rows, after: Rows, sides: Sides) -> Found:

@@ -13,11 +13,13 @@ from bench.analysis.change import Change, Comparison, Pair
 from bench.analysis.compare import exit_status
 from bench.report.cells import neutralise
 from bench.report.comparison_words import tally
+from bench.report.words import escape
 
 # History of this format:
 #   1  2026-11  first
 SCHEMA = 1
 
+_LONGEST_CELL = 20_000
 _FIELDS = tuple(field.name for field in dataclasses.fields(Change))
 
 
@@ -62,8 +64,13 @@ def as_csv(comparison: Comparison, fail_on: Collection[str]) -> str:  # noqa: AR
     for against, pairs in (("first", comparison.pairs), ("previous", comparison.steps)):
         for pair in pairs:
             for change in pair.changes:
-                writer.writerow([neutralise(cell) for cell in (against, pair.base, pair.new, *_cells(change))])
+                writer.writerow([_safe(cell) for cell in (against, pair.base, pair.new, *_cells(change))])
     return text.getvalue()
+
+
+def _safe(cell: object) -> object:
+    """A cell that neither a spreadsheet runs nor a terminal obeys."""
+    return neutralise(escape(cell, _LONGEST_CELL)) if isinstance(cell, str) else cell
 
 
 def _cells(change: Change) -> list[object]:

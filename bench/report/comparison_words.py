@@ -115,6 +115,8 @@ def _evidence(item: Change) -> str:
 def promise(comparison: Comparison) -> str:
     """The error rate that the verdicts carry."""
     tests = sum(change.p is not None for change in comparison.changes)
+    if not tests:
+        return "Nothing was compared that needs statistics."
     return (
         f"At most {share(comparison.fdr)} of what is called worse or better is expected to be a false alarm "
         f"(Benjamini-Hochberg over {counted(tests, 'test')}; floor {100 * comparison.floor:.3g} %; "
@@ -145,14 +147,30 @@ def cell(item: Change | None, step: Change | None) -> str:
 LEGEND = "ratio to the first report (to the one before); ! worse, * better, ? unresolved"
 
 
-def matrix(comparison: Comparison) -> dict[tuple[str, str], list[tuple[Change | None, Change | None]]]:
-    """(case, metric) -> for each report after the first its change and its step; only where something changed."""
-    rows: dict[tuple[str, str], list[tuple[Change | None, Change | None]]] = {}
-    for place, (pair, step) in enumerate(zip(comparison.pairs, comparison.steps, strict=True)):
-        stepped = {(c.case, c.metric): c for c in step.changes}
-        for found in pair.changes:
-            row = rows.setdefault((found.case, found.metric), [(None, None)] * len(comparison.pairs))
-            row[place] = found, stepped.get((found.case, found.metric))
+Cell = tuple[Change | None, Change | None]
+
+
+def matrix(comparison: Comparison) -> dict[tuple[str, str], list[Cell]]:
+    """(case, metric) -> for each report after the first its change and its step; only where something changed.
+
+    What became of a whole case stands in the rows of all its metrics.
+    """
+    found = [_by_key(pair) for pair in comparison.pairs]
+    steps = [_by_key(step) for step in comparison.steps]
+    keys = {key for changes in found for key in changes}
+    with_metrics = {case for case, metric in keys if metric}
+    rows = {
+        (case, metric): [
+            (changes.get((case, metric)) or changes.get((case, "")), step.get((case, metric)))
+            for changes, step in zip(found, steps, strict=True)
+        ]
+        for case, metric in keys
+        if metric or case not in with_metrics
+    }
     worst = {key: min(STATES.index(c.state) for c, _ in row if c is not None) for key, row in rows.items()}
     dull = STATES.index("same")
     return {key: rows[key] for key in sorted(rows, key=lambda key: (worst[key], key)) if worst[key] < dull}
+
+
+def _by_key(pair: Pair) -> dict[tuple[str, str], Change]:
+    return {(change.case, change.metric): change for change in pair.changes}
