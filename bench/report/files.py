@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bench.analysis.summary import Summary
 from bench.report.frame import estimates_frame, reproducibility_frame, verdicts_frame, write_csv
+from bench.report.html import html
 from bench.report.junit import junit
 from bench.report.markdown import markdown
 from bench.report.plots import write_plots
@@ -13,10 +14,11 @@ from bench.store import write_atomically
 
 
 def write_report(summary: Summary, folder: Path) -> None:
-    """Write the tables, ``report.md`` and the plots into ``folder``, over what stood there."""
+    """Write the tables, ``report.md``, ``report.html`` and the plots into ``folder``, over what stood there."""
     write_csv(estimates_frame(summary), folder / "report.csv")
     write_csv(verdicts_frame(summary), folder / "verdicts.csv")
     write_csv(reproducibility_frame(summary), folder / "reproducibility.csv")
     write_atomically(folder / "report.md", markdown(summary))
+    write_atomically(folder / "report.html", html(summary))
     write_atomically(folder / "junit.xml", junit(summary))
     write_plots(summary, folder / "plots")

@@ -9,7 +9,7 @@ from bench.metrics import metric
 from bench.report.arrange import Section
 from bench.report.series import Line, lines, margin, number, places, rates, ratios, read_as_factors, share_of_ceiling
 from bench.report.style import FAINT, INCH_PER_CHARACTER, WIDTH, Legend, bar, dot, look, panel, sheet
-from bench.report.words import escape, quantity
+from bench.report.words import escape, percent_tick, quantity
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -38,15 +38,10 @@ def ratio_figure(section: Section, below: str) -> Figure | None:
         axes.plot([e.ratio or 1.0], [y], look(n).marker, color=look(n).colour)
     if is_wide:
         axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}x" if is_wide else _percent(x))
+    axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}x" if is_wide else percent_tick(x))
     axes.xaxis.set_minor_formatter(lambda *_: "")
     axes.set_xlabel(f"time against {_name(section.declaration.variants[0])} (left is faster), 95 % intervals")
     return figure
-
-
-def _percent(ratio: float) -> str:
-    percent = (ratio - 1) * 100
-    return "0 %" if abs(percent) < 1e-9 else f"{percent:+g} %" if abs(percent) >= 1e-3 else f"{percent:+.1g} %"
 
 
 def memory_figure(section: Section, below: str) -> Figure | None:

@@ -6,6 +6,7 @@ import shlex
 from collections import Counter
 from collections.abc import Iterable
 from itertools import chain
+from pathlib import PurePath
 
 from bench.analysis.summary import Summary
 from bench.model import Environment, Estimate
@@ -43,8 +44,10 @@ def environment(summary: Summary) -> Environment:
 
 
 def command(summary: Summary) -> str:
-    """The command that repeats this run, as one would type it."""
-    return escape(shlex.join(summary.manifest.command), 2000)
+    """The command that repeats this run, as one would type it, wherever the program was installed."""
+    program, *arguments = summary.manifest.command or ("bench",)
+    name = "python -m bench" if PurePath(program).name == "__main__.py" else PurePath(program).name
+    return escape(f"{name} {shlex.join(arguments)}", 2000)
 
 
 def headlines(summary: Summary) -> tuple[str, ...]:

@@ -136,6 +136,12 @@ def change(ratio: float | None, low: float | None = None, high: float | None = N
     return "0 %" if ratio == 1 and low == high else phrases.change(ratio, low, high)
 
 
+def percent_tick(ratio: float) -> str:
+    """A ratio on an axis: ``+5 %``, ``0 %``."""
+    percent = round((ratio - 1) * 100, 6)
+    return f"{percent:+g} %" if percent else "0 %"
+
+
 def metric_name(name: str) -> str:
     """A metric as a heading: ``time/forward/hot`` -> ``time, forward, hot``."""
     return ", ".join(name.split("/"))
