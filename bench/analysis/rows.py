@@ -14,6 +14,9 @@ from bench.model import Estimate, Record, Status
 # What stands for a case whose processes ended differently: the later, the more it explains.
 _SEVERITY: tuple[Status, ...] = ("ok", "skipped", "invalid", "failed", "timeout", "oom")
 
+# Logarithms of the same number, computed in two ways, differ by less; two measurements by more.
+_ROUNDING = 1e-12
+
 ALONE = "1 process: nothing is known of how far the next one would be from it"
 
 
@@ -33,8 +36,9 @@ class Series:
 
     @property
     def stands_still(self) -> bool:
-        """Whether all processes are equal to the last digit, so that nothing tells how far they may be off."""
-        return not self.step and len(set(self.logs.values())) == 1
+        """Whether all processes are equal, but for rounding, so that nothing tells how far they may be off."""
+        logs = self.logs.values()
+        return not self.step and max(logs) - min(logs) < _ROUNDING
 
     @property
     def why_no_interval(self) -> str:
