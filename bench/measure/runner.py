@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Protocol
@@ -18,12 +18,13 @@ from bench.measure import schedule
 from bench.measure.crew import Crew, Side, ask
 from bench.measure.group import Group, MakeRecord, Member, gather_facts, measure_process
 from bench.measure.messages import Describe
-from bench.measure.workers import Launcher
 from bench.model import Case, Manifest, Record, StopReason
 from bench.store import Store
 from bench.suite import Tier
 
 CONFIDENCE = 0.95
+
+Ratios = Callable[[Sequence[Record]], Mapping[tuple[str, str], float]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,32 +74,44 @@ def make_groups(found: Iterable[Found], cases: Sequence[Case], options: Options)
     ]
 
 
+@dataclass(slots=True, kw_only=True)
+class Target:
+    """Where one side of a run is measured and kept: ``run`` has one, under ``""``; ``ab`` has ``a`` and ``b``."""
+
+    side: Side
+    store: Store
+    manifest: Manifest
+    environment: str = ""
+
+
 class Run:
-    """One run in progress.  Everything measured is in the store as soon as it is known."""
+    """One run in progress.  Everything measured is in its store as soon as it is known.
+
+    ``ratios``: what a process of a group says of each ratio that the run is to make precise.
+    """
 
     def __init__(
         self,
         options: Options,
         groups: list[Group],
-        manifest: Manifest,
+        targets: Mapping[str, Target],
         *,
-        store: Store,
-        launcher: Launcher,
         progress: Progress,
         earlier: Sequence[Record] = (),
+        ratios: Ratios = process_log_ratios,
     ) -> None:
-        self._options, self._groups, self._manifest = options, groups, manifest
-        self._store, self._progress = store, progress
-        self._crew = Crew({"": Side(launcher=launcher)}, options.device, cheap=options.kind == "cpu")
-        self._environment = ""
+        self._options, self._groups, self._targets = options, groups, targets
+        self._progress, self._ratios_of = progress, ratios
+        sides = {name: target.side for name, target in targets.items()}
+        self._crew = Crew(sides, options.device, cheap=options.kind == "cpu")
         self._ratios: dict[str, dict[tuple[str, str], list[float]]] = {g.name: defaultdict(list) for g in groups}
         self._stops: dict[str, StopReason] = {}
-        self._known = {record.case.id for record in earlier if record.process == 0}
+        self._known = {(record.run, record.case.id) for record in earlier if record.process == 0}
         self._remember(earlier)
         self._deadline = 0.0
 
-    def go(self) -> Manifest:
-        """Measure until done; the manifest, also stored, says how each group stopped."""
+    def go(self) -> None:
+        """Measure until done; the manifests then say how each group stopped."""
         self._deadline = time.monotonic() + self._options.budget_seconds
         try:
             self._describe()
@@ -106,9 +119,9 @@ class Run:
             self._pass_after_pass()
         finally:
             self._crew.end_pass()
-        self._manifest = dataclasses.replace(self._manifest, stops=dict(self._stops), finished=now())
-        self._store.write_manifest(self._manifest)
-        return self._manifest
+        for target in self._targets.values():
+            target.manifest = dataclasses.replace(target.manifest, stops=dict(self._stops), finished=now())
+            target.store.write_manifest(target.manifest)
 
     def _remember(self, earlier: Sequence[Record]) -> None:
         """Take up where an interrupted run stopped: what was measured counts, what failed is not tried again."""
@@ -122,34 +135,41 @@ class Run:
                 self._learn(group, by_process[group.name, number])
 
     def _learn(self, group: Group, records: Sequence[Record]) -> None:
-        group.lost |= {record.case.variant for record in records if record.status != "ok"}
-        for key, ratio in process_log_ratios(records).items():
+        failed = {(record.run, record.case.id) for record in records if record.status != "ok"}
+        group.lost |= {name for name, member in group.members.items() if self._key(member) in failed}
+        for key, ratio in self._ratios_of(records).items():
             self._ratios[group.name][key].append(ratio)
         for record in records:
             if record.samples and not group.loops:
                 group.loops = {s.phase: s.loops for s in record.samples}
                 group.rounds = len(record.samples[0].seconds)
 
+    def _key(self, member: Member) -> tuple[str, str]:
+        """What tells a member's records from others: the run they belong to, and the case."""
+        return self._targets[member.side].manifest.run, member.case.id
+
     def _keep(self, group: Group, records: Sequence[Record]) -> None:
+        stores = {target.manifest.run: target.store for target in self._targets.values()}
         for record in records:
-            self._store.append(record)
+            stores[record.run].append(record)
         self._learn(group, records)
 
     def _describe(self) -> None:
-        worker = self._crew.isolated("", taking_turns=False, settings=None)
-        reply = ask(worker, Describe(ceilings=True))
-        self._crew.drop(worker)
-        assert reply.environment is not None
-        self._environment = reply.environment.key
-        self._store.add_environment(reply.environment)
-        self._manifest = dataclasses.replace(self._manifest, ceilings=reply.ceilings)
-        self._store.write_manifest(self._manifest)
+        for side, target in self._targets.items():
+            worker = self._crew.isolated(side, taking_turns=len(self._targets) > 1, settings=None)
+            reply = ask(worker, Describe(ceilings=True))
+            self._crew.drop(worker)
+            assert reply.environment is not None
+            target.environment = reply.environment.key
+            target.store.add_environment(reply.environment)
+            target.manifest = dataclasses.replace(target.manifest, ceilings=reply.ceilings)
+            target.store.write_manifest(target.manifest)
 
     def _gather(self) -> None:
         names = [g.name for g in self._groups if g.found.benchmark.phases]
         self._progress.start(names, self._options.processes or stopping.MINIMUM)
         for group in self._groups:
-            new = [name for name in group.members if group.members[name].case.id not in self._known]
+            new = [name for name, member in group.members.items() if self._key(member) not in self._known]
             reason = group.found.benchmark.skip_reason(self._options.kind)
             if reason:
                 record = functools.partial(self._maker(group), process=0, status="skipped", reason=reason)
@@ -176,7 +196,7 @@ class Run:
         alive = [group for group in timed if group.alive]
         wanted = self._options.processes
         if wanted is not None:
-            self._stops = {g.name: "precise" if self._is_precise(g) else "budget" for g in alive}
+            self._stops = {g.name: "precise" if self._is_precise(g) else "" for g in alive}
             return [group for group in alive if group.processes < wanted]
         series = {g.name: tuple(tuple(r) for r in self._ratios[g.name].values()) for g in alive}
         costs = {g.name: g.cost_seconds for g in alive}
@@ -222,11 +242,12 @@ class Run:
         return functools.partial(self._record, group)
 
     def _record(self, group: Group, member: Member, **measured: Any) -> Record:
+        target = self._targets[member.side]
         return Record(
             case=member.case,
             version=group.found.version,
-            environment=self._environment,
-            run=self._manifest.run,
+            environment=target.environment,
+            run=target.manifest.run,
             time=now(),
             **measured,
         )

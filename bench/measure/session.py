@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
 from bench.discover import Found, discover, matching
 from bench.errors import BenchError
 from bench.measure import lock
-from bench.measure.runner import Options, Progress, Run, make_groups, now
+from bench.measure.crew import Side
+from bench.measure.runner import Options, Progress, Run, Target, make_groups, now
 from bench.measure.workers import Processes
 from bench.model import Case, Manifest
 from bench.store import Store, read_manifest, read_records
+from bench.suite import Settings
 
 
 def resolve_device(name: str) -> str:
@@ -116,20 +119,19 @@ def resume(folder: Path, options: Options, *, wait_seconds: float, progress: Pro
 def _go(
     found: tuple[Found, ...], manifest: Manifest, options: Options, folder: Path, wait: float, progress: Progress
 ) -> None:
-    with lock.hold(options.device, wait, progress.message):
-        store, launcher = Store(folder), Processes()
-        try:
-            store.write_manifest(manifest)
-            earlier, _ = read_records(folder)
-            Run(
-                options,
-                make_groups(found, manifest.cases, options),
-                manifest,
-                store=store,
-                launcher=launcher,
-                progress=progress,
-                earlier=earlier,
-            ).go()
-        finally:
-            launcher.close()
-            store.close()
+    with lock.hold(options.device, wait, progress.message), opened(folder, manifest, Processes()) as target:
+        earlier, _ = read_records(folder)
+        groups = make_groups(found, manifest.cases, options)
+        Run(options, groups, {"": target}, progress=progress, earlier=earlier).go()
+
+
+@contextlib.contextmanager
+def opened(folder: Path, manifest: Manifest, launcher: Processes, settings: Settings | None = None) -> Iterator[Target]:
+    """A folder to measure into, with its manifest written; its workers end and its store closes however this ends."""
+    store = Store(folder)
+    try:
+        store.write_manifest(manifest)
+        yield Target(side=Side(launcher=launcher, settings=settings), store=store, manifest=manifest)
+    finally:
+        launcher.close()
+        store.close()
