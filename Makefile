@@ -42,6 +42,7 @@ clean:
 $(HARNESS):
 	@test "$$($(BIN)/python -V 2>&1)" = "$$($(PYTHON) -V 2>&1)" || $(PYTHON) -m venv --clear .venv || \
 	  { rm -rf .venv; echo "$(PYTHON) cannot make a virtual environment (Debian: apt install python3-venv)" >&2; exit 1; }
+	@echo "installing into .venv; the first time this takes a minute or two"
 	grep -v '^torch=' constraints.txt > .venv/constraints.txt
 	$(BIN)/python -m pip install --quiet -c .venv/constraints.txt '$(TORCH)' -e .
 	touch $@

@@ -123,7 +123,10 @@ def test_help_imports_nothing_heavy(command: list[str], folder: Path) -> None:
         (["run", "mien", "--device", "cpu"], "bench: no such suite: 'mien'; did you mean 'mine'?"),
         (["run", "mine", "--device", "gpu"], "bench: --device 'gpu': use auto, cpu, cuda or cuda:N"),
         (["run", "mine", "--tier", "smok"], "bench: --tier 'smok': use smoke, standard, large"),
-        (["run", "mine", "--determinism", "ful"], "bench: --determinism 'ful': use off, quick, full"),
+        (
+            ["run", "mine", "--determinism", "ful", "--processes", "1"],
+            "bench: --determinism 'ful': use off, quick, full",
+        ),
         (["run", "mine", "--fail-on", "refutd"], "bench: --fail-on 'refutd' is unknown; did you mean 'refuted'?"),
         (["run", "mine", "--precision", "5"], "bench: --precision='5' must be a share from 0 to below 1: write"),
         (["run", "mine", "--budget", "5x"], "bench: --budget '5x' is no duration: write 90s, 2m or 1h"),
