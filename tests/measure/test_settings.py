@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+
+from bench.measure.settings import apply
+from bench.suite import Settings
+
+
+def current() -> dict[str, Any]:
+    """Every switch as the process has it, under the name that Settings gives it."""
+    return {
+        "cudnn_benchmark": torch.backends.cudnn.benchmark,
+        "cudnn_deterministic": torch.backends.cudnn.deterministic,
+        "cudnn_allow_tf32": torch.backends.cudnn.allow_tf32,
+        "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
+        "fill_uninitialized_memory": torch.utils.deterministic.fill_uninitialized_memory,
+        "matmul_precision": torch.get_float32_matmul_precision(),
+        "mkldnn": torch.backends.mkldnn.enabled,
+        "threads": torch.get_num_threads(),
+    }
+
+
+@pytest.fixture(autouse=True)
+def switches() -> Iterator[dict[str, Any]]:
+    before = current()
+    yield before
+    apply(Settings(**before))
+    assert current() == before
+
+
+def test_settings_without_values_change_nothing(switches: dict[str, Any]) -> None:
+    apply(Settings(environment={"A": "1"}))
+    assert current() == switches
+
+
+@pytest.mark.parametrize("name", [f.name for f in dataclasses.fields(Settings) if f.name != "environment"])
+def test_each_switch_changes_itself_and_nothing_else(switches: dict[str, Any], name: str) -> None:
+    before = switches[name]
+    wanted = {str: "medium", int: 3}.get(type(before), not before)
+    apply(Settings(**{name: wanted}))
+    assert current() == {**switches, name: wanted}
