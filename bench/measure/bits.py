@@ -112,3 +112,38 @@ def _rows(tensor: torch.Tensor) -> torch.Tensor:
     """The bytes of every element, one row each."""
     flat = _plain(tensor).contiguous().reshape(-1)
     return flat.view(torch.uint8).reshape(len(flat), -1) if len(flat) else flat.reshape(0, 1)
+
+
+# --- of whole results, by name ---------------------------------------------------------------------------------------
+
+
+def differing(results: Named, reference: Named) -> str:
+    """The name of the first tensor that is not the same bits, or is on one side only; empty when there is none."""
+    for name in {**reference, **results}:
+        if name not in results or name not in reference or not same_bits(results[name], reference[name]):
+            return name
+    return ""
+
+
+def describe(name: str, results: Named, reference: Named) -> str:
+    """How a tensor differs, as far as both sides are known."""
+    if name in results and name in reference:
+        return first_difference(name, results[name], reference[name])
+    return f"{name} has other bits" if name in results else f"{name} is missing"
+
+
+def widest_ulp(results: Named, reference: Named) -> float | None:
+    """The largest distance in ULP over all tensors that both sides have."""
+    found = [ulp_distance(tensor, reference[name]) for name, tensor in results.items() if name in reference]
+    return wider(*found)
+
+
+def widest_error(results: Named, reference: Named) -> float | None:
+    """The largest relative error over all tensors of one shape on both sides."""
+    common = [(tensor, reference[name]) for name, tensor in results.items() if name in reference]
+    return wider(*(relative_error(mine, theirs) for mine, theirs in common if mine.shape == theirs.shape))
+
+
+def wider(*distances: float | None) -> float | None:
+    """The largest distance that is known."""
+    return max((d for d in distances if d is not None), default=None)

@@ -75,11 +75,29 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """Call a variant again and again, and compare bits.
+
+    ``repeats``: at most so many, about as many as fit into ``seconds``; 0: only compare with the file ``against``, which another
+    process was told to ``keep``.  With both, the distance to that file is told too: it is then of another cell of the
+    knob matrix.
+    """
+
+    case: Open
+    level: str
+    knobs: str = ""
+    repeats: int = 0
+    seconds: float = 0.0
+    keep: str = ""
+    against: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Close:
     """Drop the subjects of the group."""
 
 
-Request = Take | Describe | Open | Warm | Measure | Facts | Close
+Request = Take | Describe | Open | Warm | Measure | Facts | Probe | Close
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,8 +27,14 @@ TOLERANCE = {
 
 def outputs(subject: Subject, seed: int) -> Named:
     """``output/0``, … of one call that is seeded and leaves no trace."""
-    with untouched(subject), torch.no_grad():
-        seed_everything(seed)
+    with untouched(subject):
+        return called(subject, seed)
+
+
+def called(subject: Subject, seed: int) -> Named:
+    """The same, and what it leaves behind stays."""
+    seed_everything(seed)
+    with torch.no_grad():
         return {f"output/{i}": t.detach().clone() for i, t in enumerate(tensors_in(subject.call(*subject.inputs)))}
 
 
@@ -64,7 +70,7 @@ def _compare(
         return Check(what=what, level="numeric", verdict="different", reason=f"nothing to compare{shapes}")
     if all(same_bits(ours[n], theirs[n]) for n in common):
         return Check(what=what, level="numeric", verdict="identical", error=0.0)
-    reference, reason = _reference(baseline, seed, results)
+    reference, reason = in_double_precision(baseline, seed, results)
     reference = reference or ours
     allowed = _tolerance(variant, theirs.values())
     error = max(relative_error(theirs[n], reference[n]) for n in common if n in reference)
@@ -80,7 +86,9 @@ def _compare(
     )
 
 
-def _reference(subject: Subject, seed: int, results: Callable[[Subject, int], Named]) -> tuple[Named | None, str]:
+def in_double_precision(
+    subject: Subject, seed: int, results: Callable[[Subject, int], Named]
+) -> tuple[Named | None, str]:
     """The baseline's results in float64, or None and why there are none."""
     try:
         return results(in_double(subject), seed), ""

@@ -19,7 +19,7 @@ from bench.measure.subject import tensors_in
 from bench.suite import Subject
 
 
-class Kept:
+class Snapshot:
     """A subject's tensors (inputs, parameters, buffers), every generator and every switch, as they were.
 
     Modules and generators count that the call owns: itself, its inputs, and what it can reach (a closure, a
@@ -66,13 +66,13 @@ class Kept:
 
 
 @contextlib.contextmanager
-def untouched(subject: Subject) -> Iterator[Kept]:
+def untouched(subject: Subject) -> Iterator[Snapshot]:
     """Whatever happens inside, also an exception, leaves the subject, the generators and the switches as they were."""
-    kept = Kept(subject)
+    before = Snapshot(subject)
     try:
-        yield kept
+        yield before
     finally:
-        kept.restore()
+        before.restore()
 
 
 class _Held:

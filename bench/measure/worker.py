@@ -18,7 +18,7 @@ import torch
 
 from bench.discover import load_benchmark
 from bench.errors import BenchError
-from bench.measure import memory, numerics, timing, work
+from bench.measure import determinism, memory, numerics, timing, work
 from bench.measure.device import Block, Device, Sample
 from bench.measure.environment import collect
 from bench.measure.messages import (
@@ -27,6 +27,7 @@ from bench.measure.messages import (
     Failure,
     Measure,
     Open,
+    Probe,
     Reply,
     Request,
     Take,
@@ -85,6 +86,8 @@ class Worker:
             return self._open(request)
         if isinstance(request, Facts):
             return self._facts(request.case)
+        if isinstance(request, Probe):
+            return self._probe(request)
         if isinstance(request, Take):
             self._device = self._device or make_device(request.torch_name)
             if request.settings is not None:
@@ -176,6 +179,13 @@ class Worker:
         if self._model is not None and case.variant != case.like == benchmark.baseline:
             backward = "backward" in benchmark.phases
             checks = numerics.checks(self._model, subject, backward=backward, seed=case.seed)
+        return Reply(values=values, checks=checks)
+
+    def _probe(self, request: Probe) -> Reply:
+        benchmark = self._prepare(request.case)
+        subject = self._build_fairly(benchmark, request.case)
+        backward = "backward" in benchmark.phases and subject.backward is None
+        values, checks = determinism.probe(subject, request, backward=backward)
         return Reply(values=values, checks=checks)
 
     def _close(self) -> Reply:

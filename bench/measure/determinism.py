@@ -1,0 +1,180 @@
+"""Inside a worker: whether a case repeats its own bits, in this process and against what another process kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+import torch
+
+from bench.analysis.determinism_words import shown, worst
+from bench.measure.bits import Named, describe, differing, digest, digest_of_all, wider, widest_error, widest_ulp
+from bench.measure.determinism_kept import Kept, read_kept, write_kept
+from bench.measure.messages import Probe
+from bench.measure.numerics import called, gradients, in_double_precision, outputs
+from bench.measure.state import Snapshot, untouched
+from bench.measure.subject import seed_everything, tensors_in
+from bench.model import Check, Repeatability
+from bench.suite import Subject
+
+Results = Callable[[Subject, int], Named]
+
+# What freed memory is filled with before each repeat: zeros, which hide a read of memory that nobody wrote, never twice
+# in a row; all ones are NaN.
+_PATTERNS = (0x5A, 0xFF, 0x00, 0xA5)
+# Sizes of intermediate results are not known: small ones are dirtied at every power of two, with those of the results.
+_SMALL_BYTES = tuple(1 << power for power in range(6, 17))
+_LARGEST_DIRTIED = 1 << 28
+_FEWEST = 5  # repeats without a difference: fewer than 45 % differ
+
+
+def probe(subject: Subject, request: Probe, *, backward: bool) -> tuple[dict[str, float | str], tuple[Check, ...]]:
+    """Hashes (``bits/output``, ``bits/gradient``) and checks of one case; ``backward``: of its gradients too."""
+    asked: dict[str, Results] = {"output": outputs, "gradient": gradients} if backward else {"output": outputs}
+    habits = _habits(subject, request.case.seed) if request.repeats else _Habits()
+    earlier = read_kept(request.against) if request.against else {}
+    kept: dict[str, Kept] = {}
+    values: dict[str, float | str] = {}
+    checks: list[Check] = []
+    for what, results in asked.items():
+        found = results(subject, request.case.seed)
+        if not found:
+            continue
+        digests = {name: digest(tensor) for name, tensor in found.items()}
+        values[f"bits/{what}"] = digest_of_all(digests)
+        if request.repeats:
+            check = _repeat(subject, what, results, found, habits, request)
+            checks.append(_with_distances(check, found, earlier[what]) if what in earlier else check)
+            if check.verdict == "differs":
+                values[f"bits/{what}"] = "differs"  # any one hash would be an accident
+        elif what in earlier:
+            checks.append(_against(what, found, digests, earlier[what], request))
+        if request.keep:
+            reference = _reference(subject, results, request)
+            kept[what] = Kept(digests=digests, tensors=found, reference=reference)
+    if request.keep:
+        write_kept(kept, request.keep)
+    return values, tuple(checks)
+
+
+def _reference(subject: Subject, results: Results, request: Probe) -> Named:
+    """The results in float64, for the distances of the knob matrix."""
+    if request.level != "full" or request.knobs:
+        return {}
+    return in_double_precision(subject, request.case.seed, results)[0] or {}
+
+
+# --- in one process --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Habits:
+    """What a call does besides computing.  ``mutates``, ``carries``: a sentence about it, or empty."""
+
+    mutates: str = ""
+    carries: str = ""
+    draws: bool = False
+
+
+def _habits(subject: Subject, seed: int) -> _Habits:
+    """Look at two calls in a row, the second one with the state that the first one left."""
+    with untouched(subject):
+        seed_everything(seed)  # as ``called`` does first of all, so that a generator that moved was drawn from
+        with untouched(subject) as before:
+            return _look(subject, seed, before)
+
+
+def _look(subject: Subject, seed: int, before: Snapshot) -> _Habits:
+    first = called(subject, seed)
+    inputs, state, draws = before.changed_inputs(), before.changed_state(), before.drew_random_numbers()
+    carries = ""
+    if state:
+        before.restore_all_but_state()
+        if differing(called(subject, seed), first):
+            carries = f"depends on what earlier calls left in {_listed(state)}, which is put back for each repeat"
+    return _Habits(mutates=f"changes {_listed(inputs)}" if inputs else "", carries=carries, draws=draws)
+
+
+def _repeat(subject: Subject, what: str, results: Results, first: Named, habits: _Habits, request: Probe) -> Check:
+    """Call until repeats or seconds are spent; a slow call gets ten times the seconds for the fewest that say much."""
+    repeats = differed = 0
+    difference, ulp, relative = "", None, None
+    start = time.monotonic()
+    while repeats < request.repeats and _goes_on(repeats, time.monotonic() - start, request.seconds):
+        dirty_allocator((*first.values(), *tensors_in(subject.inputs)), _PATTERNS[repeats % len(_PATTERNS)])
+        again = results(subject, request.case.seed)
+        repeats += 1
+        if name := differing(again, first):
+            differed += 1
+            difference = difference or describe(name, again, first)
+            ulp, relative = wider(ulp, widest_ulp(again, first)), wider(relative, widest_error(again, first))
+    verdict = _verdict(what, differed, habits)
+    told = (habits.mutates if verdict == "mutates" else "", shown(repeats, differed), difference, habits.carries)
+    return Check(
+        what=what,
+        level=request.level,
+        knobs=request.knobs,
+        verdict=verdict,
+        reason="; ".join(part for part in told if part),
+        repeats=repeats,
+        differing=differed,
+        ulp=ulp,
+        relative=relative,
+    )
+
+
+def _goes_on(repeats: int, spent: float, seconds: float) -> bool:
+    return repeats == 0 or spent < (seconds if repeats >= _FEWEST else 10 * seconds)
+
+
+def _verdict(what: str, differed: int, habits: _Habits) -> Repeatability:
+    return worst(
+        "differs" if differed else "repeats",
+        "mutates" if habits.mutates and what == "output" else "repeats",
+        "random" if habits.draws else "repeats",
+    )
+
+
+def dirty_allocator(tensors: Iterable[torch.Tensor], pattern: int) -> None:
+    """Fill blocks like these with a byte and free them, so that a read of memory nobody wrote shows."""
+    known = tuple(tensors)
+    for device in {t.device for t in known}:
+        sizes = {t.numel() * t.element_size() for t in known if t.device == device}
+        wanted = [size for size in (*_SMALL_BYTES, *sorted(sizes)) if size <= _LARGEST_DIRTIED]
+        blocks = [torch.full((size,), pattern, dtype=torch.uint8, device=device) for size in wanted for _ in range(2)]
+        del blocks
+
+
+# --- between processes -----------------------------------------------------------------------------------------------
+
+
+def _against(what: str, found: Named, digests: dict[str, str], earlier: Kept, request: Probe) -> Check:
+    """Whether this process repeats what another one kept."""
+    name = next((n for n in {**earlier.digests, **digests} if digests.get(n) != earlier.digests.get(n)), "")
+    return Check(
+        what=f"{what}/processes",
+        level=request.level,
+        knobs=request.knobs,
+        verdict="differs" if name else "repeats",
+        reason=describe(name, found, earlier.tensors) if name else "",
+        repeats=1,
+        differing=int(bool(name)),
+        ulp=widest_ulp(found, earlier.tensors) if name else None,
+        relative=widest_error(found, earlier.tensors) if name else None,
+    )
+
+
+def _with_distances(check: Check, found: Named, earlier: Kept) -> Check:
+    """The check with its distances: to another cell of the knob matrix, and of both to float64."""
+    return replace(
+        check,
+        ulp=widest_ulp(found, earlier.tensors),
+        relative=widest_error(found, earlier.tensors),
+        error=widest_error(found, earlier.reference),
+        baseline_error=widest_error(earlier.tensors, earlier.reference),
+    )
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
