@@ -112,21 +112,22 @@ def calibrate(
     if len(runs) < 2:
         raise BenchError(f"calibrating needs two runs of the same code or more, not {len(runs)}: raise --repeats")
     slowed = injected or {}
-    adjusted = _adjusted_everywhere([*runs, *(run for more in slowed.values() for run in more)])
-    values = [_values(run, adjusted) for run in runs]
-    slow_values = {share: [_values(run, adjusted) for run in more] for share, more in slowed.items()}
-    keys = _common([*values, *(v for more in slow_values.values() for v in more)])
+    every = [*runs, *(run for more in slowed.values() for run in more)]
+    adjusted = _adjusted_everywhere(every)
+    keys = _common([_values(run, adjusted) for run in every])
     if not keys:
         raise BenchError(f"calibrating found no case with {FEWEST} processes in every run: raise --processes")
-    alarms = [_told(*pair, keys, asked_floor, fdr) for pair in combinations(values, 2)]
-    outcomes = tuple(
+    gate = _Gate(keys=keys, asked_floor=asked_floor, fdr=fdr)
+    values = [_values(run, adjusted) for run in runs]
+    alarms = [gate.told(*pair) for pair in combinations(values, 2)]
+    outcomes = [
         _Outcome(
             share=share,
-            found=tuple(_told(*pair, keys, asked_floor, fdr) for pair in product(values, more)),
+            found=[gate.told(base, _values(new, adjusted)) for base, new in product(values, more)],
             trials=min(len(runs), len(more)),
         )
-        for share, more in slow_values.items()
-    )
+        for share, more in slowed.items()
+    ]
     return Calibration(
         machine=dict(machine or {}),
         runs=len(runs),
@@ -140,7 +141,7 @@ def calibrate(
                 adjusted=key in adjusted,
                 false_alarms=_rate([key in told for told in alarms], len(runs) - 1),
                 injected=tuple(outcome.injected([key]) for outcome in outcomes),
-                **_spread([v[key] for v in values], asked_floor, fdr / len(keys)),
+                **gate.seen([v[key] for v in values]),
             )
             for key in keys
         ),
@@ -222,14 +223,6 @@ def _common(runs: Sequence[Values]) -> tuple[Key, ...]:
     return tuple(key for key in runs[0] if all(key in run for run in runs))
 
 
-def _told(base: Values, new: Values, keys: Sequence[Key], asked_floor: float, fdr: float) -> dict[Key, float]:
-    """Case and metric -> effect, where `compare` would tell a change."""
-    limits = np.full(len(keys), math.log1p(asked_floor))
-    found = effects(moments([base[k] for k in keys]), moments([new[k] for k in keys]), limits, 1 - fdr)
-    told = false_discovery_adjusted(found.p) <= fdr
-    return {key: effect for key, effect, is_told in zip(keys, found.effect.tolist(), told, strict=True) if is_told}
-
-
 def _rate(hits: Sequence[bool], trials: int) -> Rate:
     """The share of hits, with the interval of as many independent trials."""
     share = sum(hits) / len(hits)
@@ -250,29 +243,45 @@ class _Outcome:
         return Injected(share=self.share, found=_rate(hits, self.trials))
 
 
-def _spread(runs: Sequence[tuple[float, ...]], asked_floor: float, p: float) -> dict[str, Any]:
-    """How far runs of the same code lie apart, and what can be seen through that.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Gate:
+    """`compare` as far as times go, with so many questions asked at once."""
 
-    ``p``: what one change among many cases must reach (the first step of Benjamini and Hochberg).
-    """
-    known = moments(runs)
-    between = float(known.mean.std(ddof=1))
-    excess = max(0.0, between**2 - float((known.variance / known.number).mean()))
-    own_floor = math.expm1(quantile(len(runs) - 1, _WITHIN_FLOOR) * math.sqrt(2 * excess))
-    visible = _visible(runs, max(asked_floor, own_floor), p)
-    enough = len(runs) >= FEWEST_RUNS
-    return {
-        "between_runs": between,
-        "floor": own_floor,
-        "visible": visible,
-        "smallest_change": float(np.quantile(visible, POWER, method="higher")) if enough else None,
-    }
+    keys: Sequence[Key]
+    asked_floor: float
+    fdr: float
 
+    def told(self, base: Values, new: Values) -> dict[Key, float]:
+        """Case and metric -> effect, where a change is told."""
+        limits = np.full(len(self.keys), math.log1p(self.asked_floor))
+        before, after = moments([base[k] for k in self.keys]), moments([new[k] for k in self.keys])
+        found = effects(before, after, limits, 1 - self.fdr)
+        told = false_discovery_adjusted(found.p) <= self.fdr
+        return {key: e for key, e, is_told in zip(self.keys, found.effect.tolist(), told, strict=True) if is_told}
 
-def _visible(runs: Sequence[tuple[float, ...]], smallest: float, p: float) -> tuple[float, ...]:
-    """For each ordered pair of runs, the slowdown of the second that would just have been told."""
-    pairs = list(permutations(runs, 2))
-    limits = np.full(len(pairs), math.log1p(smallest))
-    seen = effects(moments([a for a, _ in pairs]), moments([b for _, b in pairs]), limits, 1 - 2 * p)
-    needed = limits + (seen.high - seen.effect) - seen.effect
-    return tuple(sorted(np.expm1(np.maximum(needed, 0.0)).tolist()))
+    def seen(self, runs: Sequence[tuple[float, ...]]) -> dict[str, Any]:
+        """How far runs of the same code lie apart, and what can be seen through that."""
+        known = moments(runs)
+        between = float(known.mean.std(ddof=1))
+        excess = max(0.0, between**2 - float((known.variance / known.number).mean()))
+        own_floor = math.expm1(quantile(len(runs) - 1, _WITHIN_FLOOR) * math.sqrt(2 * excess))
+        visible = self._visible(runs, max(self.asked_floor, own_floor))
+        enough = len(runs) >= FEWEST_RUNS
+        return {
+            "between_runs": between,
+            "floor": own_floor,
+            "visible": visible,
+            "smallest_change": float(np.quantile(visible, POWER, method="higher")) if enough else None,
+        }
+
+    def _visible(self, runs: Sequence[tuple[float, ...]], smallest: float) -> tuple[float, ...]:
+        """For each ordered pair of runs, the slowdown of the second that would just have been told.
+
+        One change among many must reach the first step of Benjamini and Hochberg.
+        """
+        pairs = list(permutations(runs, 2))
+        limits = np.full(len(pairs), math.log1p(smallest))
+        first_step = 1 - 2 * self.fdr / len(self.keys)
+        seen = effects(moments([a for a, _ in pairs]), moments([b for _, b in pairs]), limits, first_step)
+        needed = limits + (seen.high - seen.effect) - seen.effect
+        return tuple(sorted(np.expm1(np.maximum(needed, 0.0)).tolist()))
