@@ -109,14 +109,11 @@ def calibrate(
 
     Raises BenchError with fewer than two runs, or when no case has enough processes in all of them.
     """
-    if len(runs) < 2:
-        raise BenchError(f"calibrating needs two runs of the same code or more, not {len(runs)}: raise --repeats")
     slowed = injected or {}
     every = [*runs, *(run for more in slowed.values() for run in more)]
     adjusted = _adjusted_everywhere(every)
     keys = _common([_values(run, adjusted) for run in every])
-    if not keys:
-        raise BenchError(f"calibrating found no case with {FEWEST} processes in every run: raise --processes")
+    _check(len(runs), keys)
     gate = _Gate(keys=keys, asked_floor=asked_floor, fdr=fdr)
     values = [_values(run, adjusted) for run in runs]
     alarms = [gate.told(*pair) for pair in combinations(values, 2)]
@@ -136,17 +133,22 @@ def calibrate(
         false_alarms=_rate([bool(told) for told in alarms], len(runs) - 1),
         cases=tuple(
             CaseCalibration(
-                case=key[0],
-                metric=key[1],
+                **gate.seen(key, [v[key] for v in values]),
                 adjusted=key in adjusted,
                 false_alarms=_rate([key in told for told in alarms], len(runs) - 1),
                 injected=tuple(outcome.injected([key]) for outcome in outcomes),
-                **gate.seen([v[key] for v in values]),
             )
             for key in keys
         ),
         injected=tuple(outcome.injected(keys) for outcome in outcomes),
     )
+
+
+def _check(runs: int, keys: Sequence[Key]) -> None:
+    if runs < 2:
+        raise BenchError(f"calibrating needs two runs of the same code or more, not {runs}: raise --repeats")
+    if not keys:
+        raise BenchError(f"calibrating found no case with {FEWEST} processes in every run: raise --processes")
 
 
 def floor(calibration: Calibration, case: str, metric: str) -> float | None:
@@ -203,7 +205,7 @@ def _adjusted_everywhere(runs: Sequence[Run]) -> frozenset[Key]:
         {(e.case.id, e.metric.removesuffix("/adjusted")) for e in run if e.status == "ok" and _is_adjusted(e)}
         for run in runs
     ]
-    return frozenset(set.intersection(*found))
+    return frozenset(set.intersection(*found) if found else ())
 
 
 def _is_adjusted(estimate: Estimate) -> bool:
@@ -220,7 +222,7 @@ def _values(run: Run, adjusted: frozenset[Key]) -> Values:
 
 
 def _common(runs: Sequence[Values]) -> tuple[Key, ...]:
-    return tuple(key for key in runs[0] if all(key in run for run in runs))
+    return tuple(key for key in runs[0] if all(key in run for run in runs)) if runs else ()
 
 
 def _rate(hits: Sequence[bool], trials: int) -> Rate:
@@ -259,7 +261,7 @@ class _Gate:
         told = false_discovery_adjusted(found.p) <= self.fdr
         return {key: e for key, e, is_told in zip(self.keys, found.effect.tolist(), told, strict=True) if is_told}
 
-    def seen(self, runs: Sequence[tuple[float, ...]]) -> dict[str, Any]:
+    def seen(self, key: Key, runs: Sequence[tuple[float, ...]]) -> dict[str, Any]:
         """How far runs of the same code lie apart, and what can be seen through that."""
         known = moments(runs)
         between = float(known.mean.std(ddof=1))
@@ -268,6 +270,8 @@ class _Gate:
         visible = self._visible(runs, max(self.asked_floor, own_floor))
         enough = len(runs) >= FEWEST_RUNS
         return {
+            "case": key[0],
+            "metric": key[1],
             "between_runs": between,
             "floor": own_floor,
             "visible": visible,
