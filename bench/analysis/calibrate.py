@@ -118,12 +118,7 @@ def calibrate(
     values = [_values(run, adjusted) for run in runs]
     alarms = [gate.told(*pair) for pair in combinations(values, 2)]
     outcomes = [
-        _Outcome(
-            share=share,
-            found=[gate.told(base, _values(new, adjusted)) for base, new in product(values, more)],
-            trials=min(len(runs), len(more)),
-        )
-        for share, more in slowed.items()
+        _inject(gate, values, share, [_values(run, adjusted) for run in more]) for share, more in slowed.items()
     ]
     return Calibration(
         machine=dict(machine or {}),
@@ -243,6 +238,11 @@ class _Outcome:
     def injected(self, keys: Sequence[Key]) -> Injected:
         hits = [told.get(key, 0.0) > 0 for told in self.found for key in keys]
         return Injected(share=self.share, found=_rate(hits, self.trials))
+
+
+def _inject(gate: _Gate, runs: Sequence[Values], share: float, slowed: Sequence[Values]) -> _Outcome:
+    found = [gate.told(base, new) for base, new in product(runs, slowed)]
+    return _Outcome(share=share, found=found, trials=min(len(runs), len(slowed)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
