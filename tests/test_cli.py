@@ -51,11 +51,17 @@ BROKEN = '''
     def raises(x): raise ValueError("no good")
     def dies(x): os.kill(os.getpid(), signal.SIGSEGV)
     def hangs(x): time.sleep(60)
+    def eats(x): return torch.empty(1 << 50)
 
-    @benchmark(variants={"fine": fine, "raises": raises, "dies": dies, "hangs": hangs}, cpu={}, phases=["inference"])
+    @benchmark(variants={f.__name__: f for f in (fine, raises, dies, hangs, eats)}, cpu={}, phases=["inference"])
     def broken(call):
         """Because."""
         return Subject(call, torch.randn(8))
+
+    @benchmark(variants={"alone": fine}, cpu={}, phases=["inference"], bytes_needed=lambda call: 1 << 50)
+    def huge(call):
+        """Because."""
+        raise AssertionError("built, although it cannot fit")
 '''
 
 
@@ -259,9 +265,12 @@ def test_a_case_that_breaks_costs_only_itself(folder: Path) -> None:
     assert [status for _, status in ends["raises"]] == ["failed"]
     assert [status for _, status in ends["dies"]] == ["failed"]
     assert [status for _, status in ends["hangs"]] == ["timeout"]
+    assert [status for _, status in ends["eats"]] == ["oom"]
+    assert [status for _, status in ends["alone"]] == ["skipped"]
     reasons = {record.case.variant: record.reason for record in records if record.reason}
     assert "ValueError: no good" in reasons["raises"]
     assert "SIGSEGV" in reasons["dies"]
+    assert reasons["alone"].startswith("needs 1048576.0 GiB, ")
 
 
 @contextmanager
