@@ -7,7 +7,7 @@ from bench import Subject, benchmark, higher, unchanged
 
 @benchmark(
     variants={"1x_work": 1, "64x_work": 64},
-    cpu={"elements": [4096]},
+    cpu={"elements": [1024]},
     cuda={"elements": [1 << 22]},
     phases=("inference",),
     claims=[
