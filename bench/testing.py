@@ -15,7 +15,7 @@ from bench.measure.timing import WarmUp
 from bench.measure.workers import WorkerDied
 from bench.model import Environment, Value
 
-# What a scripted variant does when it is sampled: seconds, or what goes wrong.
+# What a scripted variant does: it takes so many seconds a call, or this goes wrong.
 Behaviour = float | Failure | WorkerDied
 Script = Callable[[str, str], Behaviour]
 
@@ -24,7 +24,8 @@ Script = Callable[[str, str], Behaviour]
 class ScriptedLauncher:
     """Workers that answer from ``script(name, phase)`` and write what they were asked into ``transcript``.
 
-    ``script`` is asked with phase ``open``, ``facts``, a phase for warming up and for every sample.  ``facts``: variant -> metric -> value.
+    ``script`` is asked about ``open``, ``facts``, ``warm forward`` (a phase) and, for every sample, ``forward``.
+    ``facts``: variant -> metric -> value.
     """
 
     script: Script = field(default=lambda name, phase: 1e-3)  # noqa: ARG005
@@ -46,6 +47,11 @@ class ScriptedLauncher:
         """The lines of the transcript that begin with one of these."""
         return [line for line in self.transcript if line.startswith(beginnings)]
 
+    def rounds(self) -> list[str]:
+        """What was sampled, a line for every time that the metronomes were asked: ``no_bias bias``."""
+        names = " ".join(line.removeprefix("measure ") for line in self.lines("measure "))
+        return [line.strip() for line in names.split("metronome")[1:]]
+
 
 @dataclass(slots=True, kw_only=True)
 class ScriptedWorker:
@@ -62,12 +68,12 @@ class ScriptedWorker:
         if isinstance(request, Measure):
             return self._measure(request)
         if isinstance(request, Open):
-            return self._do("open", request.name, "open")
+            return self._do("open", request.name)
         if isinstance(request, Facts):
-            reply = self._do("facts", request.case.name, "facts")
+            reply = self._do("facts", request.case.name)
             return Reply(failure=reply.failure, values=self.launcher.facts.get(request.case.variant, {}))
         if isinstance(request, Warm):
-            reply = self._do("warm", request.name, request.phase)
+            reply = self._do(f"warm {request.phase}", request.name)
             warm = reply.warm_up or WarmUp(first_call=1e-3, settle=3, seconds=1e-3)
             return Reply(failure=reply.failure, warm_up=warm)
         self.launcher.transcript.append("close")
@@ -76,9 +82,10 @@ class ScriptedWorker:
     def close(self) -> None:
         self.launcher.transcript.append(f"drop {self.name}")
 
-    def _do(self, what: str, name: str, phase: str) -> Reply:
-        self.launcher.transcript.append(f"{what} {name} {phase}".removesuffix(f" {what}"))
-        behaviour = self.launcher.script(name, phase)
+    def _do(self, what: str, name: str) -> Reply:
+        verb, _, phase = what.partition(" ")
+        self.launcher.transcript.append(f"{verb} {name} {phase}".rstrip())
+        behaviour = self.launcher.script(name, what)
         if isinstance(behaviour, WorkerDied):
             raise behaviour
         if isinstance(behaviour, Failure):
