@@ -146,6 +146,97 @@ def report(folder: Annotated[str, typer.Argument(metavar="DIR", help="A report f
     _report(Path(folder))
 
 
+@app.command()
+def compare(
+    reports: Annotated[list[str], typer.Argument(metavar="BASE NEW…", help="Report folders or CSV files.")],
+    floor: Annotated[str, typer.Option(help="The smallest change that counts.")] = "2%",
+    fail_on: Annotated[str, typer.Option(metavar="STATES", help="States that fail; or none.")] = "worse,missing,failed",
+    allow_diff: Annotated[list[str] | None, typer.Option(metavar="KEY", help="A fact that may differ.")] = None,
+    form: Annotated[str, typer.Option("--format", help="terminal, markdown, json, csv or junit.")] = "terminal",
+    output: Annotated[str, typer.Option(metavar="FILE", help="Write there instead of printing.")] = "",
+) -> None:
+    """Did anything change between two reports, or several?"""
+    from bench.analysis.compare import STATUSES, exit_status
+    from bench.claims import parse_fraction
+    from bench.interop.comparing import compare_paths
+    from bench.report.comparison_formats import check_form, render
+    from bench.store import write_atomically
+
+    failing = gate.parse_fail_on(fail_on, STATUSES)
+    check_form(form)
+    allow = [key.strip() for keys in allow_diff or () for key in keys.split(",")]
+    comparison = compare_paths(reports, floor=parse_fraction(floor, where="--floor"), allow=allow)
+    if output:
+        write_atomically(Path(output), render(comparison, form, failing))
+    elif form == "terminal":
+        from rich.console import Console
+
+        from bench.report.comparison_terminal import show
+
+        show(comparison, failing, Console())
+    else:
+        sys.stdout.write(render(comparison, form, failing))
+    raise typer.Exit(exit_status(comparison, failing))
+
+
+@app.command()
+def calibrate(
+    paths: Paths,
+    repeats: Annotated[int, typer.Option(help="Runs of the same code.")] = 6,
+    inject: Annotated[str, typer.Option(metavar="SHARES", help="Slowdowns to plant: 2%,5%,10%.")] = "",
+    device: DeviceOption = "auto",
+    tier: TierOption = "standard",
+    processes: Annotated[int, typer.Option(help="Processes of every group in each run.")] = 12,
+    keyword: KeywordOption = "",
+    output: Annotated[str, typer.Option(metavar="DIR", help="Where the runs and calibration.json go.")] = "",
+    wait: Annotated[str, typer.Option(help="How long to wait for a device in use.")] = "0s",
+) -> None:
+    """This machine's false-alarm rate and smallest visible change."""
+    from rich.console import Console
+
+    from bench.analysis.calibrate import dumps
+    from bench.claims import parse_fraction
+    from bench.measure import session
+    from bench.measure.calibration import measure_calibration
+    from bench.report.calibration import show, write_picture
+    from bench.report.progress import Progress
+    from bench.store import write_atomically
+
+    options = _options(device, tier, processes, "1%", "", 0, "120s")
+    folder = Path(output) if output else session.calibration_folder(options)
+    progress = Progress()
+    try:
+        calibration = measure_calibration(
+            paths,
+            options,
+            folder=folder,
+            repeats=repeats,
+            shares=[parse_fraction(part.strip(), where="--inject") for part in inject.split(",") if part.strip()],
+            keyword=keyword,
+            command=sys.argv,
+            wait_seconds=_seconds(wait, "--wait"),
+            progress=progress,
+        )
+    finally:
+        progress.close()
+    write_atomically(folder / "calibration.json", dumps(calibration))
+    write_picture(calibration, folder)
+    show(calibration, Console())
+    _print(f"calibration: {folder / 'calibration.json'}")
+
+
+@app.command()
+def doctor(json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> None:
+    """What this machine can measure, and what is wrong with it."""
+    from bench.measure.doctor import diagnose
+    from bench.report.findings import as_json, as_text
+
+    findings = diagnose()
+    _print((as_json if json else as_text)(findings))
+    if any(finding.level == "problem" for finding in findings):
+        raise typer.Exit(gate.INVALID)
+
+
 @app.command(name="list")
 def list_(
     paths: Paths = ["suites"],  # noqa: B006  typer copies it

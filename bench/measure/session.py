@@ -67,8 +67,17 @@ def new_folder(options: Options, output: str) -> Path:
         return folder
     import torch
 
+    return _fresh(f"{options.kind}-torch{torch.__version__.partition('+')[0]}")
+
+
+def calibration_folder(options: Options) -> Path:
+    """Where a calibration lands when the user names no place: beside the runs, so that `compare` finds it."""
+    return _fresh(f"{options.kind}-calibration")
+
+
+def _fresh(name: str) -> Path:
     stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-    base = Path("reports/local") / f"{stamp}-{options.kind}-torch{torch.__version__.partition('+')[0]}"
+    base = Path("reports/local") / f"{stamp}-{name}"
     folder, number = base, 1
     while folder.exists():
         number += 1
@@ -88,8 +97,22 @@ def measure(
 ) -> None:
     """Measure into a new folder; what is known stays there however this ends."""
     found, cases = choose(paths, options, keyword)
-    manifest = Manifest(
-        run=folder.name,
+    _go(
+        found, new_manifest(folder.name, paths, found, cases, options, command), options, folder, wait_seconds, progress
+    )
+
+
+def new_manifest(
+    run: str,
+    paths: Sequence[str],
+    found: Sequence[Found],
+    cases: Sequence[Case],
+    options: Options,
+    command: Sequence[str],
+) -> Manifest:
+    """What a run that begins now sets out to measure."""
+    return Manifest(
+        run=run,
         command=tuple(command),
         paths=tuple(paths),
         device=options.device,
@@ -99,9 +122,8 @@ def measure(
         budget=options.budget_seconds,
         started=now(),
         declarations=tuple(f.declaration(options.kind) for f in found),
-        cases=cases,
+        cases=tuple(cases),
     )
-    _go(found, manifest, options, folder, wait_seconds, progress)
 
 
 def resume(folder: Path, options: Options, *, wait_seconds: float, progress: Progress) -> None:

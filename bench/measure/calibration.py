@@ -1,0 +1,93 @@
+"""Runs of the same code against itself, some with a planted slowdown: what `bench calibrate` measures."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.analysis.calibrate import Calibration, calibrate
+from bench.analysis.environment_facts import FACTS
+from bench.analysis.summary import summarise
+from bench.discover import Found
+from bench.measure import lock, schedule
+from bench.measure.crew import Side
+from bench.measure.group import Group
+from bench.measure.runner import Options, Progress, Run, Target, make_groups
+from bench.measure.session import choose, new_manifest
+from bench.measure.workers import Processes
+from bench.model import Estimate, Manifest, Value
+from bench.store import Store, read_environments, read_manifest, read_records
+
+
+def measure_calibration(
+    paths: Sequence[str],
+    options: Options,
+    *,
+    folder: Path,
+    repeats: int,
+    shares: Sequence[float],
+    keyword: str,
+    command: Sequence[str],
+    wait_seconds: float,
+    progress: Progress,
+) -> Calibration:
+    """``repeats`` runs of the same code and as many with each share of extra work, each in a report folder of its own.
+
+    The kinds of runs follow each other in an order that rotates, so that drift favours none of them.
+    """
+    found, cases = choose(paths, options, keyword)
+    manifest = new_manifest(folder.name, paths, found, cases, options, command)
+    kinds = (0.0, *shares)
+    folders: dict[float, list[Path]] = defaultdict(list)
+    with lock.hold(options.device, wait_seconds, progress.message):
+        launcher = Processes()
+        try:
+            for repeat in range(repeats):
+                for share in schedule.rotated(kinds, repeat):
+                    name = f"run-{repeat + 1:02d}" + (f"+{share:.3g}" if share else "")
+                    progress.message(f"run {repeat + 1} of {repeats}" + (f", {share:.1%} slower" if share else ""))
+                    _measure_one(found, manifest, options, folder / name, launcher, share, progress)
+                    folders[share].append(folder / name)
+        finally:
+            launcher.close()
+    runs = {share: [_estimates(f) for f in done] for share, done in folders.items()}
+    return calibrate(runs[0.0], {share: runs[share] for share in shares}, machine=_machine(folders[0.0][0]))
+
+
+def _measure_one(
+    found: Sequence[Found],
+    manifest: Manifest,
+    options: Options,
+    folder: Path,
+    launcher: Processes,
+    share: float,
+    progress: Progress,
+) -> None:
+    store = Store(folder)
+    try:
+        own = dataclasses.replace(manifest, run=f"{manifest.run}/{folder.name}")
+        store.write_manifest(own)
+        groups = [_slowed(group, share) for group in make_groups(found, manifest.cases, options)]
+        target = Target(side=Side(launcher=launcher), store=store, manifest=own)
+        Run(options, groups, {"": target}, progress=progress).go()
+    finally:
+        store.close()
+
+
+def _slowed(group: Group, share: float) -> Group:
+    """Every member takes ``share`` longer: the two runs then differ by that, and by nothing else."""
+    members = {name: dataclasses.replace(member, extra=share) for name, member in group.members.items()}
+    return dataclasses.replace(group, members=members)
+
+
+def _estimates(folder: Path) -> tuple[Estimate, ...]:
+    records, _ = read_records(folder)
+    return summarise(read_manifest(folder), read_environments(folder), records).estimates
+
+
+def _machine(folder: Path) -> dict[str, Value]:
+    """The facts that say whether a later report is of the same machine."""
+    facts = next(iter(read_environments(folder).values())).facts
+    return {key: facts[key] for key in sorted(facts) if key in FACTS and FACTS[key].kind == "machine"}

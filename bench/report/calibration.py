@@ -1,0 +1,85 @@
+"""How a calibration is shown: a table of error rates, and a power curve per case."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.analysis.calibrate import Calibration, CaseCalibration, Rate, power, sentence
+from bench.report.style import FAINT, WIDTH, drawing, look, panel, save, sheet
+from bench.report.words import escape, percent_tick, share
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from rich.console import Console
+
+_LARGEST = 0.5  # slowdowns beyond 50 % are not what a gate is for
+
+
+def show(calibration: Calibration, console: Console) -> None:
+    """Print the rates of the whole gate, then each case's."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("case and metric", ratio=1, overflow="fold")
+    for title in ("between runs", "false alarms", "sees", *(f"{share(i.share)} found" for i in calibration.injected)):
+        table.add_column(title, justify="right")
+    for case in calibration.cases:
+        table.add_row(*(Text(cell) for cell in _row(case)))
+    console.print(table)
+    for injected in calibration.injected:
+        told = f"+{share(injected.share)} planted in every case: {_rate(injected.found)} found"
+        console.print(Text(told))
+    console.print(Text(sentence(calibration), style="bold"))
+
+
+def _row(case: CaseCalibration) -> list[str]:
+    sees = "needs 3 runs" if case.smallest_change is None else f">= {share(case.smallest_change)}"
+    found = [share(injected.found.share) for injected in case.injected]
+    name = f"{escape(case.case)} {case.metric}"
+    return [name, share(case.between_runs), _rate(case.false_alarms), sees, *found]
+
+
+def _rate(rate: Rate) -> str:
+    return f"{share(rate.share)} [{share(rate.low)}, {share(rate.high)}]"
+
+
+def write_picture(calibration: Calibration, folder: Path) -> tuple[Path, ...]:
+    """``calibration.svg`` and ``.png``: for each case, the share of comparisons that tell a slowdown of each size."""
+    with drawing():
+        figure = sheet("How small a slowdown is told?", sentence(calibration), WIDTH, 3.6)
+        axes = panel(figure, 0.6, 0.5, WIDTH - 0.8, 2.9)
+        for case in calibration.cases:
+            _curve(axes, case)
+        _middle(axes, calibration.cases)
+        axes.set_xlabel("true slowdown")
+        axes.set_ylabel("share of comparisons that tell it")
+        axes.xaxis.set_major_formatter(lambda x, _: percent_tick(1 + x))
+        axes.yaxis.set_major_formatter(lambda y, _: f"{100 * y:g} %")
+        axes.set_ylim(-0.02, 1.02)
+        axes.set_xlim(0, max(0.1, _reach(calibration.cases)))
+        axes.legend(loc="lower right")
+        return save(figure, folder / "calibration")
+
+
+def _reach(cases: Sequence[CaseCalibration]) -> float:
+    return min(_LARGEST, 1.1 * max((case.visible[-1] for case in cases), default=0.0))
+
+
+def _curve(axes: Axes, case: CaseCalibration) -> None:
+    steps = [0.0, *case.visible, _LARGEST]
+    axes.step(steps, [power(case, step) for step in steps], where="post", color=FAINT, linewidth=0.7)
+    for injected in case.injected:
+        axes.plot([injected.share], [injected.found.share], ".", color=look(1).colour, alpha=0.5)
+
+
+def _middle(axes: Axes, cases: Sequence[CaseCalibration]) -> None:
+    steps = sorted({0.0, _LARGEST, *(step for case in cases for step in case.visible)})
+    mean = [sum(power(case, step) for case in cases) / len(cases) for step in steps]
+    axes.step(steps, mean, where="post", color=look(0).colour, linewidth=2, label="mean of all cases")
+    axes.plot([], [], color=FAINT, linewidth=0.7, label="one case")
+    if any(case.injected for case in cases):
+        axes.plot([], [], ".", color=look(1).colour, label="one case, planted slowdown")
