@@ -24,7 +24,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-from bench.analysis.change import Change, Comparison, Pair, State
+from bench.analysis.change import STATES, Change, Comparison, Pair, State
 from bench.analysis.compare import STATUSES
 from bench.errors import BenchError
 
@@ -112,7 +112,7 @@ def _change(text: str, where: str) -> tuple[State, float | None]:
     percent = _PERCENT.match(text)
     if percent:
         return "worse", 1 + float(percent[1]) / 100
-    state: State | None = next((state for state in STATUSES if state == text), None)
+    state = next((state for state in STATES if state == text and state in STATUSES), None)
     if state is None:
         words = ", ".join(STATUSES)
         raise BenchError(f'{where}: change must be a percentage such as "+5%" or one of {words}; not {text!r}')

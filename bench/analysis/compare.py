@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from bench.analysis.change import STATES, Change, Comparison, Pair, State
 from bench.analysis.comparability import VERSION, check_allowed, differences, same_metronome, unknown_facts
 from bench.analysis.gate import INCOMPARABLE, INVALID, MISSING, UNRESOLVED, WORSE, worst
 from bench.analysis.judging import Rule, judge
-from bench.analysis.matching import Found, Sides, Trial, match
+from bench.analysis.matching import FEWEST_PROCESSES, Found, Sides, Trial, match
 from bench.analysis.renames import hints
 from bench.analysis.reported import Report
 from bench.errors import BenchError
 
+# Case and metric -> for each process measured on both sides, the log of the new value over the base's.
+Paired = Mapping[tuple[str, str], Sequence[float]]
+
 # What `compare --fail-on` may name, and the status it ends with.
-STATUSES: Mapping[State, int] = {
+STATUSES: Mapping[str, int] = {
     "worse": WORSE,
     "missing": MISSING,
     "failed": MISSING,
@@ -40,9 +44,13 @@ def exit_status(comparison: Comparison, fail_on: Collection[str]) -> int:
     return worst({STATUSES[change.state] for change in comparison.changes if fails(change, fail_on)})
 
 
-def compare(reports: Sequence[Report], *, rule: Rule | None = None, allow: Collection[str] = ()) -> Comparison:
+def compare(
+    reports: Sequence[Report], *, rule: Rule | None = None, allow: Collection[str] = (), paired: Paired | None = None
+) -> Comparison:
     """Compare the first report with each of the others, and from three on each with the one before.
 
+    ``paired``: log ratios of processes that were measured side by side (`ab`); they take the place of the test
+    between independent reports.
     ``allow``: facts that may differ (patterns as ``env.*``); ``version`` allows benchmarks whose source did.
     Raises BenchError for a unit that differs or for an unknown fact.
     """
@@ -54,23 +62,39 @@ def compare(reports: Sequence[Report], *, rule: Rule | None = None, allow: Colle
     first = [(base, new) for new in others]
     steps = list(pairwise(reports)) if len(others) > 1 else []
     return Comparison(
-        pairs=_pairs(first, rule, allow),
-        steps=_pairs(steps, rule, allow),
+        pairs=_pairs(first, rule, allow, paired or {}),
+        steps=_pairs(steps, rule, allow, {}),
         floor=rule.floor,
         fdr=rule.fdr,
         confidence=rule.confidence,
     )
 
 
-def _pairs(reports: Sequence[tuple[Report, Report]], rule: Rule, allow: Collection[str]) -> tuple[Pair, ...]:
+def _pairs(
+    reports: Sequence[tuple[Report, Report]], rule: Rule, allow: Collection[str], paired: Paired
+) -> tuple[Pair, ...]:
     """All pairs, judged together: every one of them is a chance for a false alarm."""
     sides = [_sides(base, new, allow) for base, new in reports]
-    found: list[tuple[Found, ...]] = [tuple(match(side)) for side in sides]
+    found = [tuple(_with_pairs(item, paired) for item in match(side)) for side in sides]
     judged = iter(judge([item for items in found for item in items if isinstance(item, Trial)], rule))
     return tuple(
         _pair(side, [next(judged) if isinstance(item, Trial) else item for item in items], allow)
         for side, items in zip(sides, found, strict=True)
     )
+
+
+def _with_pairs(item: Found, paired: Paired) -> Found:
+    """A trial on the log ratios of its processes, if they were measured side by side.
+
+    Against a base without any spread Welch's test is Student's on those ratios.
+    """
+    if not isinstance(item, Trial):
+        return item
+    ratios = paired.get((item.match.new.case, item.match.new.metric))
+    if ratios is None or len(ratios) < FEWEST_PROCESSES:
+        return item
+    ones = (1.0,) * len(ratios)
+    return replace(item, base_values=ones, new_values=tuple(map(math.exp, ratios)), adjusted=False)
 
 
 def _sides(base: Report, new: Report, allow: Collection[str]) -> Sides:

@@ -36,24 +36,16 @@ def as_json(comparison: Comparison, fail_on: Collection[str]) -> str:
         "pairs": [_pair(pair) for pair in comparison.pairs],
         "steps": [_pair(pair) for pair in comparison.steps],
     }
-    return json.dumps(data, indent=1, ensure_ascii=True, allow_nan=False) + "\n"
+    # Each change becomes plain data when its turn comes: a hundred reports make hundreds of thousands.
+    return json.dumps(data, default=_plain, allow_nan=False) + "\n"
 
 
 def _pair(pair: Pair) -> dict[str, Any]:
-    return {
-        "base": pair.base,
-        "new": pair.new,
-        "counts": dict(tally(pair.changes)),
-        "differences": [dataclasses.asdict(difference) for difference in pair.differences],
-        "unknown_facts": pair.unknown_facts,
-        "notes": pair.notes,
-        "hints": pair.hints,
-        "changes": [_change(change) for change in pair.changes],
-    }
+    return {"counts": dict(tally(pair.changes)), **_plain(pair)}
 
 
-def _change(change: Change) -> dict[str, Any]:
-    return {name: getattr(change, name) for name in _FIELDS}
+def _plain(value: Any) -> dict[str, Any]:
+    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
 
 
 def as_csv(comparison: Comparison, fail_on: Collection[str]) -> str:  # noqa: ARG001  every format is called alike
@@ -70,7 +62,9 @@ def as_csv(comparison: Comparison, fail_on: Collection[str]) -> str:  # noqa: AR
 
 def _safe(cell: object) -> object:
     """A cell that neither a spreadsheet runs nor a terminal obeys."""
-    return neutralise(escape(cell, _LONGEST_CELL)) if isinstance(cell, str) else cell
+    if not isinstance(cell, str) or (cell.isprintable() and cell[:1].isalnum()):
+        return cell
+    return neutralise(escape(cell, _LONGEST_CELL))
 
 
 def _cells(change: Change) -> list[object]:

@@ -15,12 +15,17 @@ from bench.report.comparison_junit import junit
 _FILE_WIDTH = 160
 
 
-def render(comparison: Comparison, form: str, fail_on: Collection[str]) -> str:
-    """A comparison as text.  Raises BenchError for a form that does not exist."""
+def check_form(form: str) -> None:
+    """Refuse a form that does not exist, before anything else is done.  Raises BenchError with the nearest."""
     if form not in FORMS:
         near = difflib.get_close_matches(form, FORMS, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(FORMS)}"
         raise BenchError(f"--format {form}: no such form; {hint}")
+
+
+def render(comparison: Comparison, form: str, fail_on: Collection[str]) -> str:
+    """A comparison as text."""
+    check_form(form)
     return FORMS[form](comparison, fail_on)
 
 
