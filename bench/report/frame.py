@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import csv
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from bench.errors import BenchError
 from bench.metrics import metric
 from bench.model import SCHEMA, Case, Estimate, Point
 from bench.report.cells import neutralise, restore
+from bench.report.sentences import environment
 from bench.store import write_atomically
 
 # Fixed by the documentation: other programs read these by name and position.
@@ -39,6 +40,7 @@ _NUMBERS = frozenset(
     {"low", "high", "confidence", "valid_fraction", "ratio", "ratio_low", "ratio_high", "margin", "ulp", "relative"}
 )
 
+_TEXT_UNITS = ("sha256", "")  # of values that are no numbers
 _LONGEST_LINE = 4 << 20  # bytes; a row of 40 processes is about 2 KiB, so this is another kind of file
 
 
@@ -48,13 +50,22 @@ def estimates_frame(summary: Summary) -> pd.DataFrame:
     ``value`` is a float wherever the metric is a number; the metrics that are not (hashes) keep their text.
     """
     times = {record.case.id: record.time for record in summary.records}
-    return _frame([_estimate_row(e, summary, times) for e in summary.estimates], (*COLUMNS, *MORE_COLUMNS))
+    rows = [_estimate_row(estimate, _environment_cells(estimate, summary), times) for estimate in summary.estimates]
+    run = {"run": summary.manifest.run, "time": summary.manifest.started}
+    return _frame([{**run, **row} for row in rows], (*COLUMNS, *MORE_COLUMNS))
 
 
-def _estimate_row(estimate: Estimate, summary: Summary, times: Mapping[str, str]) -> dict[str, Any]:
+def _environment_cells(estimate: Estimate, summary: Summary) -> dict[str, str]:
+    """Where it was measured; for what was not measured at all, where the run was."""
+    known = summary.environments.get(estimate.environment) or environment(summary)
+    return {
+        **{name: _text(known.facts.get(name)) for name in _ENVIRONMENT},
+        "environment": estimate.environment or (known.key if known.facts else ""),
+    }
+
+
+def _estimate_row(estimate: Estimate, where: Mapping[str, str], times: Mapping[str, str]) -> dict[str, Any]:
     case, what = estimate.case, metric(estimate.metric)
-    environment = summary.environments.get(estimate.environment)
-    facts = {} if environment is None else environment.facts
     copied = ("metric", "status", "reason", "value", "low", "high", "confidence", "samples", "valid_fraction")
     return {
         "schema": SCHEMA,
@@ -70,11 +81,9 @@ def _estimate_row(estimate: Estimate, summary: Summary, times: Mapping[str, str]
         "process_values": ";".join(repr(float(v)) for v in estimate.process_values),
         "flags": ";".join(f"{flag}={share!r}" for flag, share in sorted(estimate.flags.items())),
         "facts": "; ".join(estimate.facts),
-        **{name: _text(facts.get(name)) for name in _ENVIRONMENT},
         "version": estimate.version,
-        "environment": estimate.environment,
-        "run": summary.manifest.run,
-        "time": times.get(case.id, summary.manifest.started),
+        **where,
+        **({"time": times[case.id]} if case.id in times else {}),
     }
 
 
@@ -171,11 +180,11 @@ def load(path: str | Path) -> pd.DataFrame:
     path = Path(path)
     file = path / "report.csv" if path.is_dir() else path
     _check_bytes(file)
-    cells = _read_cells(file)
+    cells, ends = _read_cells(file)
     missing = [name for name in COLUMNS if name not in cells.columns]
     if missing:
         raise BenchError(f"{file}, line 1: no column {missing[0]!r}{_other_format(cells)}; give a report.csv")
-    return _restore_types(cells, file)
+    return _restore_types(cells, ends, file)
 
 
 def _check_bytes(file: Path) -> None:
@@ -201,32 +210,30 @@ def _lines(file: Path) -> Iterator[bytes]:
         yield from iter(lambda: source.readline(_LONGEST_LINE), b"")
 
 
-def _read_cells(file: Path) -> pd.DataFrame:
-    try:
-        cells = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8", index_col=False, na_values=[])
-    except pd.errors.EmptyDataError:
-        raise BenchError(f"{file}: empty; give a report.csv with its header line") from None
-    except pd.errors.ParserError as error:
-        found = re.search(r"in line (\d+)", str(error))
-        where = f", line {found[1]}" if found else ""
-        raise BenchError(f"{file}{where}: {_parser_words(str(error))}; is the file cut off or edited?") from None
-    short = cells.isna().any(axis=1)
-    if bool(short.any()):
-        row = int(short.to_numpy().argmax())
-        column = cells.columns[int(cells.iloc[row].isna().to_numpy().argmax())]
-        raise BenchError(f"{file}, line {_line(cells, row)}: ends before column {column!r}; is the file cut off?")
-    return cells
+def _read_cells(file: Path) -> tuple[pd.DataFrame, list[int]]:
+    """All cells as text, and the line of the file that each row ends on."""
+    rows: list[list[str]] = []
+    ends: list[int] = []
+    with file.open(encoding="utf-8", newline="") as text:
+        reader = csv.reader(text, strict=True)
+        try:
+            header = next(reader, None)
+            if header is None:
+                raise BenchError(f"{file}: empty; give a report.csv with its header line")
+            for row in reader:
+                if len(row) != len(header):
+                    raise BenchError(f"{file}, line {reader.line_num}: {_wrong_length(row, header)}")
+                rows.append(row)
+                ends.append(reader.line_num)
+        except csv.Error as error:
+            raise BenchError(f"{file}, line {reader.line_num}: {error}; is the file cut off or edited?") from None
+    return pd.DataFrame(rows, columns=header, dtype=object), ends
 
 
-def _parser_words(message: str) -> str:
-    fields = re.search(r"Expected (\d+) fields in line \d+, saw (\d+)", message)
-    return f"{fields[2]} fields where the header has {fields[1]}" if fields else "a quoted cell does not end"
-
-
-def _line(cells: pd.DataFrame, row: int) -> int:
-    """The line of the file a row begins on: quoted cells may hold line breaks."""
-    inside = sum(str(cell).count("\n") for cell in cells.iloc[:row].to_numpy().ravel())
-    return row + 2 + inside
+def _wrong_length(row: list[str], header: list[str]) -> str:
+    if len(row) < len(header):
+        return f"ends before column {header[len(row)]!r}; is the file cut off?"
+    return f"{len(row)} fields where the header has {len(header)}; was the file edited?"
 
 
 def _other_format(cells: pd.DataFrame) -> str:
@@ -235,12 +242,10 @@ def _other_format(cells: pd.DataFrame) -> str:
     return ""
 
 
-def _restore_types(cells: pd.DataFrame, file: Path) -> pd.DataFrame:
+def _restore_types(cells: pd.DataFrame, ends: list[int], file: Path) -> pd.DataFrame:
     for name in cells.columns:
-        if name in _WHOLE or name in _NUMBERS:
-            _check_numbers(cells, name, file)
-            cells[name] = cells[name].replace("", None)
-        elif name == "value":
+        if name in _WHOLE or name in _NUMBERS or name == "value":
+            _check_numbers(cells, name, ends, file)
             cells[name] = cells[name].replace("", None)
         else:
             cells[name] = cells[name].map(restore)
@@ -251,12 +256,14 @@ def _restore_types(cells: pd.DataFrame, file: Path) -> pd.DataFrame:
     return frame
 
 
-def _check_numbers(cells: pd.DataFrame, name: str, file: Path) -> None:
+def _check_numbers(cells: pd.DataFrame, name: str, ends: list[int], file: Path) -> None:
     numbers = pd.to_numeric(cells[name], errors="coerce")
     wrong = numbers.isna() & (cells[name] != "") & (cells[name].str.lower() != "nan")
+    if name == "value":
+        wrong &= ~cells["unit"].isin(_TEXT_UNITS)
     if name in _WHOLE:
         wrong |= numbers.notna() & (numbers % 1 != 0)
     if bool(wrong.any()):
         row = int(wrong.to_numpy().argmax())
         cell = str(cells[name].iloc[row])[:40]
-        raise BenchError(f"{file}, line {_line(cells, row)}, column {name}: {cell!r} is not a number")
+        raise BenchError(f"{file}, line {ends[row]}, column {name}: {cell!r} is not a number")

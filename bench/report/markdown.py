@@ -48,14 +48,18 @@ def code(text: str) -> str:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table; cells are Markdown already."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    """A table without its empty columns; cells are Markdown already."""
+    columns = [column for column in zip(header, *rows, strict=True) if any(column[1:])]
+    if not columns:
+        return ""
+    head, *lines = zip(*columns, strict=True)
+    return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(columns), *lines))
 
 
 def folded(title: str, body: str) -> str:
     """A part that opens when its title is clicked."""
-    return f"<details><summary>{html.escape(escape(title, 300))}</summary>\n\n{body}\n\n</details>" if body else ""
+    heading = _MENTION.sub(r"<span>\1</span>", html.escape(escape(title, 300), quote=False))
+    return f"<details><summary>{heading}</summary>\n\n{body}\n\n</details>" if body else ""
 
 
 def _claims(found: Sequence[Finding]) -> str:
@@ -102,4 +106,4 @@ def _section(section: Section) -> str:
 def _environment(summary: Summary) -> str:
     facts = environment(summary).facts
     rows = [(plain(fact(key).label), code(str(value))) for key, value in facts.items() if value not in (None, "")]
-    return f"{code(command(summary))}\n\n{table(('what', 'value'), rows)}"
+    return f"{code(command(summary))}\n\n{table(('what', 'value'), rows)}".rstrip()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from bench.analysis import phrases
 from bench.metrics import metric
@@ -89,6 +89,8 @@ def quantity(value: float | str | None, unit: str) -> str:
         return escape(value, 16)
     if not math.isfinite(value):
         return NOTHING
+    if value == 0:
+        return f"0 {unit}".rstrip()
     if unit == "s":
         return _scaled(value, _SECONDS)
     if unit == "B":
@@ -96,19 +98,18 @@ def quantity(value: float | str | None, unit: str) -> str:
     return _scaled(value, _COUNTS, unit)
 
 
-def _scaled(value: float, steps: Iterable[tuple[float, str]], unit: str = "") -> str:
-    size, name = 1.0, ""
-    for size, name in steps:  # noqa: B007
-        if abs(value) >= size * 0.9995:  # so that 999.7 us is 1.00 ms, not 1000 us
-            break
+def _scaled(value: float, steps: Sequence[tuple[float, str]], unit: str = "") -> str:
+    rounded = float(f"{value:.2e}")  # so that 999.7 us is 1.00 ms, not 1000 us
+    size, name = next((step for step in steps if abs(rounded) >= step[0]), steps[-1])
     is_count = size == 1.0 and value == int(value) and abs(value) < 1000 and name != "s"
-    number = str(int(value)) if is_count or value == 0 else _three_digits(value / size)
+    number = str(int(value)) if is_count else _three_digits(value / size)
     return f"{number} {name}{unit}".rstrip()
 
 
 def _three_digits(number: float) -> str:
     """Three digits that count: ``2.71``, ``27.1``, ``271``."""
-    return f"{number:.{max(0, 2 - math.floor(math.log10(abs(number)) + 1e-4))}f}"
+    exponent = int(f"{abs(number):.2e}".split("e")[1])
+    return f"{number:.{max(0, 2 - exponent)}f}"
 
 
 def duration(seconds: float) -> str:
