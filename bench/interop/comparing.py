@@ -19,7 +19,12 @@ from bench.analysis.reported import Report
 from bench.errors import BenchError
 from bench.interop.reading import read
 
-CALIBRATION = "calibration.json"
+# Where `bench calibrate` leaves its results; folders are named by time.
+CALIBRATIONS = "*-calibration*/calibration.json"
+_UNCALIBRATED = (
+    "nobody calibrated this machine: that it differs from run to run by less than the floor is taken on trust "
+    "(bench calibrate measures it)"
+)
 
 
 def compare_paths(
@@ -32,7 +37,7 @@ def compare_paths(
 ) -> Comparison:
     """Compare report folders, ``report.csv`` files and other tools' results, the first with each of the others.
 
-    ``floor``: the smallest change that counts; a ``calibration.json`` beside the last report raises it case by case.
+    ``floor``: the smallest change that counts; a calibration beside the last report raises it case by case.
     ``accepted``: the file of accepted changes, if there is one; its entries expire by ``today``.
     Raises BenchError for whatever cannot be read, before anything is written.
     """
@@ -42,8 +47,9 @@ def compare_paths(
         calibration = _calibration(Path(paths[-1]), reports[-1]) if reports else None
         floors = Rule().floors if calibration is None else partial(calibrate.floor, calibration)
         comparison = compare(reports, rule=Rule(floor=floor, floors=floors), allow=allow)
-        if calibration is not None:
-            comparison = replace(comparison, notes=(calibrate.sentence(calibration), *comparison.notes))
+        if any(change.p is not None for change in comparison.changes):
+            known = _UNCALIBRATED if calibration is None else calibrate.sentence(calibration)
+            comparison = replace(comparison, notes=(known, *comparison.notes))
         return accept.excuse(comparison, accepts, today or datetime.date.today())
 
 
@@ -67,11 +73,11 @@ def _text(file: Path) -> str:
 
 
 def _calibration(path: Path, report: Report) -> Calibration | None:
-    """The calibration in a report's folder or in the one above, if it was made on the same machine."""
-    folder = path if path.is_dir() else path.parent
-    found = next((f for f in (folder / CALIBRATION, folder.parent / CALIBRATION) if f.is_file()), None)
-    if found is None:
-        return None
-    calibration = calibrate.loads(_text(found), str(found))
-    same = all(str(value) in report.facts.get(key, (str(value),)) for key, value in calibration.machine.items())
-    return calibration if same else None
+    """The newest calibration beside a report that was made on the same machine."""
+    beside = (path if path.is_dir() else path.parent).resolve().parent
+    for file in sorted(beside.glob(CALIBRATIONS), reverse=True):
+        calibration = calibrate.loads(_text(file), str(file))
+        known = [(str(value), report.facts[key]) for key, value in calibration.machine.items() if key in report.facts]
+        if known and all(value in values for value, values in known):
+            return calibration
+    return None
