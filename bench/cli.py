@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ from bench.analysis import gate
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
+    from bench.analysis.change import Comparison
     from bench.analysis.summary import Summary
     from bench.measure.runner import Options
 
@@ -120,22 +122,29 @@ def _seconds(text: str, option: str) -> float:
     return value
 
 
-def _report(folder: Path) -> Summary:
-    """Judge what a folder holds, write its files and print the tables."""
-    from rich.console import Console
-
+def _write(folder: Path) -> Summary:
+    """Judge what a folder holds, and write its files."""
     from bench.analysis.summary import summarise
     from bench.report.files import write_report
-    from bench.report.terminal import show
     from bench.store import read_environments, read_manifest, read_records
 
     records, broken = read_records(folder)
     summary = summarise(read_manifest(folder), read_environments(folder), records)
     write_report(summary, folder)
-    console = Console()
-    show(summary, console)
     if broken:
         _say(f"{broken} line(s) of {folder / 'records.jsonl'} could not be read (a crash while writing): left out")
+    return summary
+
+
+def _report(folder: Path) -> Summary:
+    """Judge what a folder holds, write its files and print the tables."""
+    from rich.console import Console
+
+    from bench.report.terminal import show
+
+    summary = _write(folder)
+    console = Console()
+    show(summary, console)
     console.print(f"report: {folder}", highlight=False, markup=False, soft_wrap=True)
     return summary
 
@@ -176,6 +185,79 @@ def compare(
         show(comparison, failing, Console())
     else:
         sys.stdout.write(render(comparison, form, failing))
+    raise typer.Exit(exit_status(comparison, failing))
+
+
+@app.command()
+def ab(
+    paths: Paths,
+    a: Annotated[str, typer.Option(metavar="PYTHON", help="The base: a Python that has torch.")] = sys.executable,
+    b: Annotated[str, typer.Option(metavar="PYTHON", help="What is compared with it.")] = sys.executable,
+    a_env: Annotated[list[str] | None, typer.Option(metavar="K=V", help="Environment variable of a.")] = None,
+    b_env: Annotated[list[str] | None, typer.Option(metavar="K=V", help="Environment variable of b.")] = None,
+    a_setting: Annotated[list[str] | None, typer.Option(metavar="K=V", help="Such as cudnn.benchmark=true.")] = None,
+    b_setting: Annotated[list[str] | None, typer.Option(metavar="K=V", help="The same for b.")] = None,
+    device: DeviceOption = "auto",
+    tier: TierOption = "standard",
+    processes: Annotated[int | None, typer.Option(help="Exactly so many processes of every group.")] = None,
+    precision: Annotated[str, typer.Option(help="Half-width of the ratios' intervals to reach.")] = "1%",
+    budget: Annotated[str, typer.Option(help="Time for measuring: 90s, 2m.  Default by tier.")] = "",
+    keyword: KeywordOption = "",
+    seed: Annotated[int, typer.Option(help="Seed of inputs and weights.")] = 0,
+    floor: Annotated[str, typer.Option(help="The smallest change that counts.")] = "2%",
+    confirm: Annotated[
+        bool, typer.Option("--confirm", help="Measure suspects again; only what repeats counts.")
+    ] = False,
+    fail_on: Annotated[str, typer.Option(metavar="STATES", help="States that fail; or none.")] = "worse,missing,failed",
+    output: Annotated[str, typer.Option(metavar="DIR", help="Folder of the two reports.")] = "",
+    wait: Annotated[str, typer.Option(help="How long to wait for a device in use.")] = "0s",
+) -> None:
+    """The same suites in two Python environments, or under two settings, interleaved on this machine."""
+    from rich.console import Console
+
+    from bench.analysis.compare import STATUSES, exit_status
+    from bench.analysis.confirm import confirmed, suspicious
+    from bench.claims import parse_fraction
+    from bench.measure import session
+    from bench.measure.ab import judge_ab, measure_ab, parse_arm
+    from bench.report.comparison_terminal import show
+    from bench.report.progress import Progress
+
+    failing = gate.parse_fail_on(fail_on, STATUSES)
+    smallest = parse_fraction(floor, where="--floor")
+    arms = {
+        "a": parse_arm(a, a_setting or (), a_env or (), side="a"),
+        "b": parse_arm(b, b_setting or (), b_env or (), side="b"),
+    }
+    options = _options(device, tier, processes, precision, budget, seed, "120s")
+    folder = session.new_folder(options, output)
+    progress = Progress()
+
+    def measure(where: Path, only: Sequence[str] = ()) -> Comparison:
+        measure_ab(
+            paths,
+            options,
+            folder=where,
+            arms=arms,
+            keyword=keyword,
+            command=sys.argv,
+            wait_seconds=_seconds(wait, "--wait"),
+            progress=progress,
+            only=only,
+        )
+        for side in arms:
+            _write(where / side)
+        return judge_ab(where, floor=smallest)
+
+    try:
+        comparison = measure(folder)
+        suspects = suspicious(comparison) if confirm else ()
+        if suspects:
+            comparison = confirmed(comparison, measure(folder / "confirm", suspects))
+    finally:
+        progress.close()
+    show(comparison, failing, Console())
+    _print(f"reports: {folder / 'a'} and {folder / 'b'}")
     raise typer.Exit(exit_status(comparison, failing))
 
 

@@ -9,8 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-
-import psutil
+from typing import Any
 
 from bench.measure.reading import Reading, Unanswered, read
 from bench.model import Value
@@ -21,6 +20,13 @@ ROOT = Path("/")
 # Two boots of one machine differ by some MiB of what the kernel keeps for itself.
 _MEMORY_GRAIN_BYTES = 1 << 28
 NONE = "none"
+
+
+def _psutil() -> Any:
+    """Psutil, which a worker of another environment need not have: its facts are then missing, with that reason."""
+    import psutil
+
+    return psutil
 
 
 def _text(path: str) -> str:
@@ -151,14 +157,14 @@ FACTS: Mapping[str, Callable[[], Value]] = {
     "hypervisor": hypervisor,
     "container": container,
     "cpu": cpu_model,
-    "cpu_cores": psutil.cpu_count,
-    "cpu_cores_physical": lambda: psutil.cpu_count(logical=False),
+    "cpu_cores": lambda: _psutil().cpu_count(),
+    "cpu_cores_physical": lambda: _psutil().cpu_count(logical=False),
     "cpu_governor": governor,
     "cpu_turbo": turbo,
     "cpu_quota": quota,
     "affinity": _affinity,
     "numa_nodes": numa_nodes,
-    "memory_bytes": lambda: psutil.virtual_memory().total // _MEMORY_GRAIN_BYTES * _MEMORY_GRAIN_BYTES,
+    "memory_bytes": lambda: _psutil().virtual_memory().total // _MEMORY_GRAIN_BYTES * _MEMORY_GRAIN_BYTES,
     "huge_pages": huge_pages,
     "python": platform.python_version,
     "metronome": metronome,
@@ -166,13 +172,13 @@ FACTS: Mapping[str, Callable[[], Value]] = {
 """What stays while the machine is up and nobody changes its settings."""
 
 VOLATILE: Mapping[str, Callable[[], Value]] = {
-    "load_1m": lambda: psutil.getloadavg()[0],
-    "load_15m": lambda: psutil.getloadavg()[2],
-    "memory_available_bytes": lambda: psutil.virtual_memory().available,
-    "swap_used_bytes": lambda: psutil.swap_memory().used,
-    "stolen_seconds": lambda: psutil.cpu_times().steal,
-    "cpu_hz": lambda: psutil.cpu_freq().current * 1e6,
-    "up_since": psutil.boot_time,
+    "load_1m": lambda: _psutil().getloadavg()[0],
+    "load_15m": lambda: _psutil().getloadavg()[2],
+    "memory_available_bytes": lambda: _psutil().virtual_memory().available,
+    "swap_used_bytes": lambda: _psutil().swap_memory().used,
+    "stolen_seconds": lambda: _psutil().cpu_times().steal,
+    "cpu_hz": lambda: _psutil().cpu_freq().current * 1e6,
+    "up_since": lambda: _psutil().boot_time(),
 }
 """What moves by itself: kept beside an environment, never in its key."""
 

@@ -182,18 +182,21 @@ class _Server:
 
 
 class Processes:
-    """Launcher of real workers: forked from one server per environment, or spawned where there is no fork."""
+    """Launcher of real workers: forked from one server per environment, or spawned where there is no fork.
+
+    ``python``: whose; an environment other than this one needs only torch and NumPy.
+    """
 
     def __init__(self, python: str = sys.executable) -> None:
         self._python = python
         self._servers: dict[tuple[tuple[str, str], ...], _Server] = {}
         self._log = tempfile.TemporaryFile(prefix="bench-workers-")  # noqa: SIM115  closed by close()
+        self._linked = None if python == sys.executable else _only_this_package()
+        self._home = Path(__file__).parents[2] if self._linked is None else Path(self._linked.name)
 
     def launch(self, *, taking_turns: bool = False, environment: Mapping[str, str] | None = None) -> ProcessWorker:
         full = {**STEADY, **(TAKING_TURNS if taking_turns else {}), **(environment or {})}
-        full["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]).rstrip(
-            os.pathsep
-        )
+        full["PYTHONPATH"] = os.pathsep.join(filter(None, [str(self._home), os.environ.get("PYTHONPATH", "")]))
         if not CAN_FORK:
             return self._spawn(full)
         key = tuple(sorted(full.items()))
@@ -222,3 +225,12 @@ class Processes:
         for server in self._servers.values():
             server.close()
         self._log.close()
+        if self._linked is not None:
+            self._linked.cleanup()
+
+
+def _only_this_package() -> tempfile.TemporaryDirectory[str]:
+    """A folder with this package and nothing beside it: another Python must not find our site-packages."""
+    folder = tempfile.TemporaryDirectory(prefix="bench-package-")
+    (Path(folder.name) / "bench").symlink_to(Path(__file__).parents[1], target_is_directory=True)
+    return folder

@@ -1,0 +1,39 @@
+"""Suspects measured again: a change counts only if new processes tell it once more, in the same direction.
+
+The second comparison is a fresh sample with the same rule, so a false alarm must happen twice and the rate that was
+advertised for one comparison holds for the two together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bench.analysis.change import Change, Comparison
+
+SUSPECT = ("worse", "better")
+
+
+def suspicious(comparison: Comparison) -> tuple[str, ...]:
+    """Ids of the cases with a change in a number that took statistics; exact ones would only repeat themselves."""
+    found = {c.case for pair in comparison.pairs for c in pair.changes if c.state in SUSPECT and c.p is not None}
+    return tuple(sorted(found))
+
+
+def confirmed(first: Comparison, again: Comparison) -> Comparison:
+    """The first comparison, with every suspect as the second one found it."""
+    second = {(c.case, c.metric): c for pair in again.pairs for c in pair.changes}
+    pairs = tuple(
+        replace(pair, changes=tuple(_settled(c, second.get((c.case, c.metric))) for c in pair.changes))
+        for pair in first.pairs
+    )
+    return replace(first, pairs=pairs)
+
+
+def _settled(change: Change, again: Change | None) -> Change:
+    if change.state not in SUSPECT or change.p is None:
+        return change
+    if again is None:
+        return replace(change, state="unresolved", reason=f"looked {change.state}, but could not be measured again")
+    if again.state == change.state:
+        return replace(again, reason="told again by new processes")
+    return replace(again, state="unresolved", reason=f"looked {change.state} once, {again.state} in new processes")

@@ -1,0 +1,166 @@
+"""Two Python environments, or two settings, on one machine: every sample of one next to a sample of the other."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import difflib
+import math
+import shutil
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from bench.analysis.change import Comparison
+from bench.analysis.compare import compare
+from bench.analysis.estimate import process_log_ratios
+from bench.analysis.judging import Rule
+from bench.errors import BenchError
+from bench.interop.reading import read
+from bench.measure import lock
+from bench.measure.group import Group, Member
+from bench.measure.runner import Options, Progress, Run, make_groups
+from bench.measure.session import choose, new_manifest, opened
+from bench.measure.workers import Processes
+from bench.model import Record
+from bench.store import read_records
+from bench.suite import Settings
+
+SIDES = ("a", "b")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """One side: its Python, its environment variables (set before torch is imported) and its settings."""
+
+    python: str
+    settings: Settings = field(default_factory=Settings)
+
+
+def measure_ab(
+    paths: Sequence[str],
+    options: Options,
+    *,
+    folder: Path,
+    arms: Mapping[str, Arm],
+    keyword: str,
+    command: Sequence[str],
+    wait_seconds: float,
+    progress: Progress,
+    only: Collection[str] = (),
+) -> None:
+    """Measure both sides into ``folder/a`` and ``folder/b``: two ordinary reports whose processes are paired.
+
+    ``only``: ids of the cases to measure; empty means all.
+    """
+    found, cases = choose(paths, options, keyword)
+    cases = tuple(case for case in cases if not only or case.id in only)
+    groups = [_both_sides(group) for group in make_groups(found, cases, options)]
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(lock.hold(options.device, wait_seconds, progress.message))
+        targets = {}
+        for side in SIDES:
+            manifest = new_manifest(f"{folder.name}/{side}", paths, found, cases, options, command)
+            launcher = Processes(arms[side].python)
+            targets[side] = stack.enter_context(opened(folder / side, manifest, launcher, arms[side].settings))
+        Run(options, groups, targets, progress=progress, ratios=side_log_ratios).go()
+
+
+def _both_sides(group: Group) -> Group:
+    """Each case of a group on both sides, the two next to each other."""
+    twins = [Member(case=member.case, side=side) for member in group.members.values() for side in SIDES]
+    return replace(group, members={member.name: member for member in twins})
+
+
+def side_log_ratios(records: Sequence[Record]) -> dict[tuple[str, str], float]:
+    """(variant, phase) -> log of b's time over a's in one process, median over rounds that are valid for both."""
+    by_case: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        by_case[record.case.variant].append(record)
+    return {
+        (variant, phase): ratio
+        for variant, pair in by_case.items()
+        for (_, phase), ratio in process_log_ratios(as_variants(pair)).items()
+    }
+
+
+def paired_ratios(folder: Path) -> dict[tuple[str, str], list[float]]:
+    """(case, metric) -> log ratios by process, of what ``measure_ab`` left in a folder."""
+    by_process: dict[tuple[str, int], list[Record]] = defaultdict(list)
+    for side in SIDES:
+        for record in read_records(folder / side)[0]:
+            if record.samples:
+                by_process[record.case.id, record.process].append(record)
+    ratios: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for (case, _), pair in by_process.items():
+        if len(pair) == len(SIDES):
+            for (_, phase), ratio in side_log_ratios(pair).items():
+                ratios[case, f"time/{phase}"].append(ratio)
+            for a, b in zip(*(record.samples for record in pair), strict=False):
+                if a.first_call and b.first_call:
+                    ratios[case, f"first_call/{a.phase}"].append(math.log(b.first_call / a.first_call))
+    return ratios
+
+
+def as_variants(pair: Sequence[Record]) -> list[Record]:
+    """The two sides of one case as if they were two variants of it: the first run met is the baseline."""
+    runs = sorted({record.run for record in pair})
+    if len(runs) > len(SIDES):
+        raise BenchError(f"records of {len(runs)} runs where two sides were expected: {', '.join(runs)}")
+    named = dict(zip(runs, SIDES, strict=False))
+    return [replace(r, case=replace(r.case, variant=named[r.run], baseline=SIDES[0])) for r in pair]
+
+
+def parse_arm(python: str, settings: Sequence[str], environment: Sequence[str], *, side: str) -> Arm:
+    """An arm from ``cudnn.benchmark=true`` and ``OMP_NUM_THREADS=1``.  Raises BenchError with a suggestion."""
+    found = shutil.which(python)
+    if found is None:
+        raise BenchError(
+            f"--{side} {python}: no such Python; name the one of an environment, as in /opt/torch210/bin/python"
+        )
+    pairs = [_pair(text, f"--{side}-env") for text in environment]
+    fields = {f.name: str(f.type) for f in dataclasses.fields(Settings) if f.name != "environment"}
+    values: dict[str, Any] = {}
+    for key, text in (_pair(text, f"--{side}-setting") for text in settings):
+        name = key.replace(".", "_")
+        if name not in fields:
+            near = difflib.get_close_matches(name, fields, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(fields)}"
+            raise BenchError(f"--{side}-setting {key}: no such setting; {hint}")
+        values[name] = _value(text, fields[name], f"--{side}-setting {key}")
+    return Arm(python=found, settings=Settings(**values, environment=dict(pairs)))
+
+
+def _pair(text: str, option: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise BenchError(f"{option} {text!r}: write NAME=VALUE")
+    return key, value
+
+
+def _value(text: str, kind: str, where: str) -> bool | int | str:
+    if kind.startswith("bool"):
+        if text.lower() not in ("true", "false"):
+            raise BenchError(f"{where}={text}: write true or false")
+        return text.lower() == "true"
+    if kind.startswith("int"):
+        if not text.isdigit():
+            raise BenchError(f"{where}={text}: write a whole number")
+        return int(text)
+    return text
+
+
+def judge_ab(folder: Path, *, floor: float) -> Comparison:
+    """What ``measure_ab`` left, compared pair by pair.  Whatever differs between the sides is what was asked about.
+
+    Multiply-adds that one side lacks are no loss: it has no thop, and they are the suite's, not the environment's.
+    """
+    reports = [read(folder / side) for side in SIDES]
+    comparison = compare(reports, rule=Rule(floor=floor), allow=("*",), paired=paired_ratios(folder))
+    pairs = tuple(
+        replace(pair, changes=tuple(c for c in pair.changes if c.metric != "work/macs(thop)" or c.state == "same"))
+        for pair in comparison.pairs
+    )
+    return replace(comparison, pairs=pairs)
