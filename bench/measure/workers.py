@@ -148,14 +148,13 @@ class _Server:
         """A fresh worker.  Raises BenchError when the server could not start."""
         self._await_ready()
         ours, theirs = socket.socketpair()
-        with theirs:
+        with ours, theirs:
             try:
                 socket.send_fds(self._control, [FORK], [theirs.fileno()])
                 pid = int(self._lines.readline())
             except (OSError, ValueError):
                 raise BenchError("could not fork a worker: is memory left, and a process (`ulimit -u`)?") from None
-        stream = cast(BinaryIO, ours.makefile("rwb"))
-        ours.close()
+            stream = cast(BinaryIO, ours.makefile("rwb"))
         return ProcessWorker(stream, stream, pid, self.wait)
 
     def _await_ready(self) -> None:
