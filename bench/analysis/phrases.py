@@ -12,7 +12,7 @@ _COUNTS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 def percent(share: float) -> str:
     """``4.1 %``, ``12 %``, ``0.04 %``: two digits that count."""
     value = 100 * share
-    digits = 0 if value == 0 or abs(value) >= 9.95 else min(4, 1 - math.floor(math.log10(abs(value)) + 1e-9))
+    digits = 0 if value == 0 or abs(value) >= 9.95 else min(8, 1 - math.floor(math.log10(abs(value)) + 1e-9))
     return f"{value:.{digits}f} %"
 
 
