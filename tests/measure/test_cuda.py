@@ -65,7 +65,7 @@ def test_a_python_pause_longer_than_any_hold_is_launch_bound(cuda: Cuda, machine
 def test_planted_work_lengthens_the_device_time_by_itself(cuda: Cuda, machine: ScriptedGpu) -> None:
     plain = cuda.sample(Kernel(machine, hot_seconds=20e-6, cold_seconds=20e-6), 5)
     slower = Kernel(machine, hot_seconds=20e-6, cold_seconds=20e-6, also=lambda: cuda.busy(10e-6))
-    assert cuda.sample(slower, 5).seconds - plain.seconds == pytest.approx(10e-6)
+    assert cuda.sample(slower, 5).seconds - plain.seconds == pytest.approx(10e-6, rel=1e-3)  # whole cycles
 
 
 def test_many_calls_do_not_run_into_a_full_launch_queue(cuda: Cuda, machine: ScriptedGpu) -> None:
