@@ -19,7 +19,7 @@ from bench.report.charts import course_chart, effect_picture, memory_chart, rate
 from bench.report.columns import all_columns
 from bench.report.sentences import command, environment, headlines, remarks, subject
 from bench.report.series import taken
-from bench.report.words import change, escape, repeats
+from bench.report.words import REPEATABILITY, change, escape, repeats
 
 # What the dots of all samples may cost together; 8 bytes each.  500 cases x 10 processes still fit 3 MB.
 _MOST_DOTS = 120_000
@@ -48,7 +48,7 @@ def html(summary: Summary) -> str:
         suites=sorted({section.declaration.suite for section in arranged}),
         decisions=DECISIONS,
         sections=[(f"b{i}", section) for i, section in enumerate(arranged)],
-        repeats=[(cell, check) for section in arranged for cell, check in _checks(section)],
+        repeats=_checks(arranged),
         facts=_facts(summary),
         samples=lambda section: Markup("").join(samples_chart(label, found, levels) for label, found in taken(section)),
         ratio_chart=ratio_chart,
@@ -117,9 +117,12 @@ def _judgements(arranged: tuple[Section, ...]) -> list[Judgement]:
     return sorted(found, key=lambda j: (DECISIONS.index(j.verdict.decision), -abs((j.verdict.ratio or 1.0) - 1.0)))
 
 
-def _checks(section: Section) -> list[tuple[Cell, Check]]:
-    cells = (cell for row in section.rows for cell in row.cells)
-    return [(cell, check) for cell in cells for check in cell.checks if check.level != "numeric"]
+def _checks(arranged: tuple[Section, ...]) -> list[tuple[Cell, Check]]:
+    """The determinism checks, worst first."""
+    cells = (cell for section in arranged for row in section.rows for cell in row.cells)
+    found = [(cell, check) for cell in cells for check in cell.checks if check.level != "numeric"]
+    order = list(REPEATABILITY)
+    return sorted(found, key=lambda pair: order.index(pair[1].verdict) if pair[1].verdict in order else len(order))
 
 
 def _troubles(section: Section) -> list[Record]:
