@@ -26,6 +26,7 @@ app = typer.Typer(
     help="Benchmarks and reproducibility checks for PyTorch whose every verdict carries its error rate.",
 )
 
+DETERMINISM = ("off", "quick", "full")
 BUDGET_SECONDS = {"smoke": 15.0, "standard": 120.0, "large": 600.0}
 
 Paths = Annotated[list[str], typer.Argument(metavar="PATH…", help="Suite folders or files.", show_default=False)]
@@ -59,7 +60,7 @@ def run(
     failing = gate.parse_fail_on(fail_on, gate.RUN_STATUSES)
     if bool(paths) == bool(resume):
         raise BenchError("name what to measure, as in `bench run suites/conv`, or --resume DIR")
-    options = _options(device, tier, processes, precision, budget, seed, timeout)
+    options = _options(device, tier, processes, precision, budget, seed, timeout, determinism)
     folder = Path(resume) if resume else session.new_folder(options, output)
     progress = Silence() if quiet else Progress()
     interrupted = False
@@ -89,7 +90,14 @@ def run(
 
 
 def _options(
-    device: str, tier: str, processes: int | None, precision: str, budget: str, seed: int, timeout: str
+    device: str,
+    tier: str,
+    processes: int | None,
+    precision: str,
+    budget: str,
+    seed: int,
+    timeout: str,
+    determinism: str = "off",
 ) -> Options:
     from bench.claims import parse_fraction
     from bench.measure.runner import Options
@@ -99,6 +107,8 @@ def _options(
         raise BenchError(f"--tier {tier!r}: use {', '.join(BUDGET_SECONDS)}")
     if processes is not None and processes < 1:
         raise BenchError("--processes must be at least 1; a verdict needs 5")
+    if determinism not in DETERMINISM:
+        raise BenchError(f"--determinism {determinism!r}: use {', '.join(DETERMINISM)}")
     return Options(
         device=resolve_device(device),
         tier=tier,  # type: ignore[arg-type]  # checked above
@@ -107,6 +117,7 @@ def _options(
         budget_seconds=_seconds(budget, "--budget") if budget else BUDGET_SECONDS[tier],
         seed=seed,
         limit_seconds=_seconds(timeout, "--timeout"),
+        determinism=determinism,
     )
 
 

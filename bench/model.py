@@ -139,6 +139,7 @@ class Record:
     ``process`` 0 holds the facts (memory, work, checks) and no samples; 1, 2, … are timed, and number n of a case is
     paired with number n of the other cases of its group.  ``metronomes`` hold one value in seconds per round.
     ``values`` are metrics that need no statistics, by full name.  ``version``: hash of the benchmark's source.
+    ``knobs``: the cell of the knob matrix it belongs to (``default`` is one, the others' baseline); empty outside it.
     """
 
     case: Case
@@ -154,6 +155,7 @@ class Record:
     environment: str = ""
     run: str = ""
     time: str = ""
+    knobs: str = ""
     schema: int = SCHEMA
 
 
@@ -238,7 +240,8 @@ class Manifest:
     """What a run set out to measure, and how it ended: ``finished`` is empty while it runs or after it was killed.
 
     ``precision`` is the half-width asked for, as a fraction; ``budget`` in seconds; ``stops``: group -> why it
-    stopped; ``ceilings``: measured roofs (``bytes`` in B/s, ``flops`` in FLOP/s) of the device.
+    stopped; ``ceilings``: measured roofs (``bytes`` in B/s, ``flops`` in FLOP/s) of the device.  ``determinism``: the
+    level of checks, ``off``, ``quick`` or ``full``.
     """
 
     run: str
@@ -255,4 +258,5 @@ class Manifest:
     finished: str = ""
     stops: Mapping[str, StopReason] = field(default_factory=dict)
     ceilings: Mapping[str, float] = field(default_factory=dict)
+    determinism: str = "off"
     schema: int = SCHEMA

@@ -64,10 +64,11 @@ class Settings:
     cudnn_benchmark: bool | None = None
     cudnn_deterministic: bool | None = None
     cudnn_allow_tf32: bool | None = None
-    deterministic_algorithms: bool | None = None
+    deterministic_algorithms: bool | Literal["warn"] | None = None
     fill_uninitialized_memory: bool | None = None
     matmul_precision: str | None = None
     mkldnn: bool | None = None
+    mkldnn_deterministic: bool | None = None
     threads: int | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
 

@@ -17,13 +17,17 @@ T = TypeVar("T", Estimate, Record)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """A run with its estimates and verdicts; every case of the manifest has a row among the estimates."""
+    """A run with its estimates and verdicts; every case of the manifest has a row among the estimates.
+
+    ``turned``: the records of the knob matrix, which are no part of ``records``.
+    """
 
     manifest: Manifest
     environments: Mapping[str, Environment]
     records: tuple[Record, ...]
     estimates: tuple[Estimate, ...]
     verdicts: tuple[Verdict, ...]
+    turned: tuple[Record, ...] = ()
 
 
 def summarise(
@@ -34,7 +38,8 @@ def summarise(
     confidence: float = 0.95,
 ) -> Summary:
     """Estimate and judge the records of a run; cases that have no number appear with the reason."""
-    measured = tuple(records)
+    everything = tuple(records)
+    measured = tuple(record for record in everything if not record.knobs)
     phases = {(d.suite, d.benchmark): d.phases for d in manifest.declarations}
     estimates = estimate(measured, confidence=confidence, stops=manifest.stops, phases=phases)
     estimates += tuple(_unmeasured(manifest, estimates, measured))
@@ -49,6 +54,7 @@ def summarise(
             for d in manifest.declarations
             for verdict in judge(d, of_benchmark[d.suite, d.benchmark], records_of[d.suite, d.benchmark])
         ),
+        turned=tuple(record for record in everything if record.knobs),
     )
 
 

@@ -28,13 +28,13 @@ class Crew:
 
     def __init__(self, sides: Mapping[str, Side], torch_name: str, *, cheap: bool) -> None:
         self._sides, self._torch_name, self._cheap = sides, torch_name, cheap
-        self._kept: dict[tuple[str, bool], Worker] = {}
+        self._kept: dict[tuple[str, bool, str], Worker] = {}
 
-    def shared(self, side: str, *, taking_turns: bool) -> Worker:
-        """The worker of a side in which variants share a process."""
-        key = side, taking_turns
+    def shared(self, side: str, *, taking_turns: bool, settings: Settings | None = None) -> Worker:
+        """The worker of a side in which what has these settings shares a process."""
+        key = side, taking_turns, repr(settings)
         if key not in self._kept:
-            self._kept[key] = self.isolated(side, taking_turns=taking_turns, settings=None)
+            self._kept[key] = self.isolated(side, taking_turns=taking_turns, settings=settings)
         return self._kept[key]
 
     def isolated(self, side: str, *, taking_turns: bool, settings: Settings | None) -> Worker:

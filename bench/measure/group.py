@@ -15,7 +15,7 @@ from bench.discover import Found
 from bench.measure import schedule
 from bench.measure.crew import Crew
 from bench.measure.device import Sample
-from bench.measure.messages import Close, Facts, Failure, Measure, Open, Reply, Taken, Warm
+from bench.measure.messages import Close, Facts, Failure, Measure, Open, Probe, Reply, Taken, Warm
 from bench.measure.schedule import METRONOME, Step
 from bench.measure.timing import WarmUp, choose_loops, choose_rounds
 from bench.measure.workers import Worker, WorkerDied
@@ -25,14 +25,21 @@ from bench.suite import Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A case as it stands in a group; ``side`` is empty in ``run``, ``a`` or ``b`` in ``ab``; ``extra`` as in Open."""
+    """A case as it stands in a group; ``side`` is empty in ``run``, ``a`` or ``b`` in ``ab``; ``extra`` as in Open.
+
+    ``knobs``: the cell of the knob matrix, in groups that consist of one case in all cells; ``settings``: the cell's.
+    """
 
     case: Case
     side: str = ""
     extra: float = 0.0
+    knobs: str = ""
+    settings: Settings | None = None
 
     @property
     def name(self) -> str:
+        if self.knobs:
+            return self.knobs
         return f"{self.side}:{self.case.variant}" if self.side else self.case.variant
 
 
@@ -69,21 +76,32 @@ class Group:
 
     def settings(self, name: str) -> Settings | None:
         """The process-wide settings of a member, or None when it shares a process."""
-        return self.found.benchmark.settings(self.members[name].case.variant)
+        member = self.members[name]
+        return member.settings or self.found.benchmark.settings(member.case.variant)
+
+    def is_alone(self, name: str) -> bool:
+        """Whether a member needs a fresh process of its own: cells of the knob matrix share theirs between cases."""
+        return self.settings(name) is not None and not self.members[name].knobs
 
     def open(self, name: str) -> Open:
         """The request that builds a member, like the baseline of its side, or like the first that is left there."""
-        case, side = self.members[name].case, self.members[name].side
+        case = self.members[name].case
         return Open(
             name=name,
             file=str(self.found.path),
             benchmark=self.found.benchmark.name,
             variant=case.variant,
-            like=next(self.members[n].case.variant for n in self.alive if self.members[n].side == side),
+            like=self._like(self.members[name]),
             point=case.point,
             seed=self.seed,
             extra=self.members[name].extra,
+            settings=self.members[name].settings,
         )
+
+    def _like(self, member: Member) -> str:
+        if member.knobs:
+            return member.case.baseline
+        return next(self.members[n].case.variant for n in self.alive if self.members[n].side == member.side)
 
 
 class _LostError(Exception):
@@ -94,17 +112,27 @@ class _LostError(Exception):
         self.name, self.failure, self.broken = name, failure, broken
 
 
-def gather_facts(group: Group, names: Iterable[str], crew: Crew, record: MakeRecord) -> list[Record]:
-    """Memory, work and checks of some members, each in a worker that did nothing else: process 0."""
+def gather_facts(
+    group: Group, names: Iterable[str], crew: Crew, record: MakeRecord, probe: Callable[[Open], Probe] | None = None
+) -> list[Record]:
+    """Memory, work and checks of some members, each in a worker that did nothing else: process 0.
+
+    ``probe``: how to ask whether a case repeats its own bits, if that is wanted.
+    """
     records = []
     for name in names:
         worker = crew.isolated(group.members[name].side, taking_turns=group.taking_turns, settings=group.settings(name))
         try:
             reply = _ask(worker, Facts(case=group.open(name)), name, group)
+            again = _ask(worker, probe(group.open(name)), name, group) if probe else Reply()
         except _LostError as lost:
             records.append(_lose(group, lost, record, process=0))
         else:
-            found = {"values": reply.values, "checks": reply.checks, "warnings": reply.warnings}
+            found = {
+                "values": {**reply.values, **again.values},
+                "checks": reply.checks + again.checks,
+                "warnings": tuple(dict.fromkeys(reply.warnings + again.warnings)),
+            }
             records.append(record(group.members[name], process=0, status="ok", **found))
         finally:
             crew.drop(worker)
@@ -162,18 +190,17 @@ def _attempt(group: Group, crew: Crew, number: int, record: MakeRecord) -> list[
 
 def _seat(group: Group, crew: Crew) -> dict[str, Worker]:
     """name -> worker: one for all of a side that share, one for each with settings of its own."""
+    lend = {name: crew.isolated if group.is_alone(name) else crew.shared for name in group.alive}
     return {
-        name: crew.shared(group.members[name].side, taking_turns=group.taking_turns)
-        if group.settings(name) is None
-        else crew.isolated(group.members[name].side, taking_turns=True, settings=group.settings(name))
-        for name in group.alive
+        name: lent(group.members[name].side, taking_turns=group.taking_turns, settings=group.settings(name))
+        for name, lent in lend.items()
     }
 
 
 def _leave(seats: Mapping[str, Worker], group: Group, crew: Crew, *, broken: bool) -> None:
     """Shared workers close the group and may serve the next one; the others, and broken ones, are done."""
     for name, worker in {id(worker): (name, worker) for name, worker in seats.items()}.values():
-        if broken or group.settings(name) is not None:
+        if broken or group.is_alone(name):
             crew.drop(worker)
             continue
         try:
@@ -182,7 +209,7 @@ def _leave(seats: Mapping[str, Worker], group: Group, crew: Crew, *, broken: boo
             crew.drop(worker)
 
 
-def _ask(worker: Worker, request: Open | Warm | Measure | Facts, name: str, group: Group) -> Reply:
+def _ask(worker: Worker, request: Open | Warm | Measure | Facts | Probe, name: str, group: Group) -> Reply:
     """The reply, or _LostError naming the member that was asked about (or the one the reply names)."""
     try:
         reply = worker.ask(request, limit_seconds=group.limit_seconds)

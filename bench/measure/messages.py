@@ -39,7 +39,7 @@ class Open:
     """Build one variant of a group, under a name that ``Warm`` and ``Measure`` use, until ``Close``.
 
     ``like``: the variant whose inputs and weights it takes.  ``extra``: share of work that is added to every call, to
-    see whether a slowdown of that size is found.
+    see whether a slowdown of that size is found.  ``settings``: of a cell of the knob matrix, beside the variant's own.
     """
 
     name: str
@@ -50,6 +50,7 @@ class Open:
     point: Point
     seed: int
     extra: float = 0.0
+    settings: Settings | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +79,9 @@ class Facts:
 class Probe:
     """Call a variant again and again, and compare bits.
 
-    ``repeats``: at most so many, about as many as fit into ``seconds``; 0: only compare with the file ``against``, which another
-    process was told to ``keep``.  With both, the distance to that file is told too: it is then of another cell of the
-    knob matrix.
+    ``repeats``: at most so many, about as many as fit into ``seconds``; 0: only compare with the file ``against``,
+    which another process was told to ``keep``.  With both, the distance to that file is told too: it is then of another
+    cell of the knob matrix.
     """
 
     case: Open

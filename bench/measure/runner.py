@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any, Protocol
 
 from bench.analysis import stopping
@@ -16,6 +18,8 @@ from bench.analysis.estimate import process_log_ratios
 from bench.discover import Found
 from bench.measure import schedule
 from bench.measure.crew import Crew, Side, ask
+from bench.measure.determinism_matrix import Matrix
+from bench.measure.determinism_processes import repeating, with_other_process
 from bench.measure.group import Group, MakeRecord, Member, gather_facts, measure_process
 from bench.measure.messages import Describe
 from bench.model import Case, Manifest, Record, StopReason
@@ -29,7 +33,10 @@ Ratios = Callable[[Sequence[Record]], Mapping[tuple[str, str], float]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What the user asked for.  ``processes``: exactly that many of every group; None measures until it is precise."""
+    """What the user asked for.  ``processes``: exactly that many of every group; None measures until it is precise.
+
+    ``determinism``: the level of checks: ``off``, ``quick`` or ``full``.
+    """
 
     device: str
     tier: Tier
@@ -38,6 +45,7 @@ class Options:
     budget_seconds: float
     seed: int
     limit_seconds: float
+    determinism: str = "off"
 
     @property
     def kind(self) -> str:
@@ -106,8 +114,9 @@ class Run:
         self._crew = Crew(sides, options.device, cheap=options.kind == "cpu")
         self._ratios: dict[str, dict[tuple[str, str], list[float]]] = {g.name: defaultdict(list) for g in groups}
         self._stops: dict[str, StopReason] = {}
-        self._known = {(record.run, record.case.id) for record in earlier if record.process == 0}
-        self._remember(earlier)
+        self._known = {(record.run, record.case.id) for record in earlier if not (record.process or record.knobs)}
+        self._remember([record for record in earlier if not record.knobs])
+        self._earlier = earlier
         self._deadline = 0.0
 
     def go(self) -> None:
@@ -115,8 +124,11 @@ class Run:
         self._deadline = time.monotonic() + self._options.budget_seconds
         try:
             self._describe()
-            self._gather()
+            with tempfile.TemporaryDirectory(prefix="bench-bits-") as folder:
+                self._gather(Path(folder))
             self._pass_after_pass()
+            if self._options.determinism == "full":
+                self._turn_knobs()
         finally:
             self._crew.end_pass()
         for target in self._targets.values():
@@ -165,7 +177,8 @@ class Run:
             target.manifest = dataclasses.replace(target.manifest, ceilings=reply.ceilings)
             target.store.write_manifest(target.manifest)
 
-    def _gather(self) -> None:
+    def _gather(self, folder: Path) -> None:
+        level = self._options.determinism
         names = [g.name for g in self._groups if g.found.benchmark.phases]
         self._progress.start(names, self._options.processes or stopping.MINIMUM)
         for group in self._groups:
@@ -175,7 +188,8 @@ class Run:
                 record = functools.partial(self._maker(group), process=0, status="skipped", reason=reason)
                 self._keep(group, [record(group.members[name]) for name in new])
             elif new:
-                self._keep(group, gather_facts(group, new, self._crew, self._maker(group)))
+                records = gather_facts(group, new, self._crew, self._maker(group), repeating(level, folder))
+                self._keep(group, with_other_process(group, records, self._crew, level, folder))
 
     def _pass_after_pass(self) -> None:
         timed = [g for g in self._groups if g.found.benchmark.phases and g.alive]
@@ -190,6 +204,21 @@ class Run:
                 self._progress.process_done(number, group.name, group.cost_seconds)
             self._crew.end_pass()
             self._progress.pass_done(number, self._reached(), self._seconds_left())
+
+    def _turn_knobs(self) -> None:
+        """The knob matrix, after everything else: whoever interrupts it has his run."""
+        store, message = self._targets[""].store, self._progress.message
+        matrix = Matrix(
+            self._groups,
+            self._options.kind,
+            self._crew,
+            make=self._maker,
+            keep=store.append,
+            earlier=[record for record in self._earlier if record.knobs],
+        )
+        with tempfile.TemporaryDirectory(prefix="bench-bits-") as folder:
+            matrix.check(Path(folder), message)
+        matrix.price(self._options.budget_seconds, message)
 
     def _choose(self, timed: Sequence[Group]) -> list[Group]:
         """The groups of the next pass; empty ends the run."""
@@ -249,6 +278,7 @@ class Run:
             environment=target.environment,
             run=target.manifest.run,
             time=now(),
+            knobs=member.knobs,
             **measured,
         )
 

@@ -123,13 +123,20 @@ def new_manifest(
         started=now(),
         declarations=tuple(f.declaration(options.kind) for f in found),
         cases=tuple(cases),
+        determinism=options.determinism,
     )
 
 
 def resume(folder: Path, options: Options, *, wait_seconds: float, progress: Progress) -> None:
     """Finish an interrupted run with what its manifest says; ``options`` gives budget and limits."""
     manifest = read_manifest(folder)
-    options = dataclasses.replace(options, device=manifest.device, seed=manifest.seed, precision=manifest.precision)
+    options = dataclasses.replace(
+        options,
+        device=manifest.device,
+        seed=manifest.seed,
+        precision=manifest.precision,
+        determinism=manifest.determinism,
+    )
     found = discover(manifest.paths)
     versions = {(d.suite, d.benchmark): d.version for d in manifest.declarations}
     for f in found:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import torch
 
+from bench.errors import BenchError
 from bench.suite import Settings
 
 
 def apply(settings: Settings) -> None:
     """Set what is not None; ``environment`` was set before this process imported torch."""
-    cudnn, deterministic = torch.backends.cudnn, settings.deterministic_algorithms
+    cudnn, mkldnn, deterministic = torch.backends.cudnn, torch.backends.mkldnn, settings.deterministic_algorithms
     if settings.cudnn_benchmark is not None:
         cudnn.benchmark = settings.cudnn_benchmark
     if settings.cudnn_deterministic is not None:
@@ -17,12 +18,16 @@ def apply(settings: Settings) -> None:
     if settings.cudnn_allow_tf32 is not None:
         cudnn.allow_tf32 = settings.cudnn_allow_tf32
     if deterministic is not None:
-        torch.use_deterministic_algorithms(deterministic)
+        torch.use_deterministic_algorithms(bool(deterministic), warn_only=deterministic == "warn")
     if settings.fill_uninitialized_memory is not None:
         torch.utils.deterministic.fill_uninitialized_memory = settings.fill_uninitialized_memory  # type: ignore[attr-defined]
     if settings.matmul_precision is not None:
         torch.set_float32_matmul_precision(settings.matmul_precision)
     if settings.mkldnn is not None:
-        torch.backends.mkldnn.set_flags(settings.mkldnn)  # type: ignore[no-untyped-call]
+        mkldnn.set_flags(settings.mkldnn)  # type: ignore[no-untyped-call]
+    if settings.mkldnn_deterministic is not None:
+        if not hasattr(mkldnn, "deterministic"):
+            raise BenchError(f"torch {torch.__version__} has no torch.backends.mkldnn.deterministic")
+        mkldnn.deterministic = settings.mkldnn_deterministic  # type: ignore[assignment]
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)

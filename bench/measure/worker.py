@@ -130,9 +130,9 @@ class Worker:
             free = self.device.free_bytes()
             if needed > free:
                 raise _DoesNotFitError(f"needs {needed / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are free")
-        settings = benchmark.settings(request.variant)
-        if settings is not None:
-            apply(settings)
+        for settings in (benchmark.settings(request.variant), request.settings):
+            if settings is not None:
+                apply(settings)
         return benchmark
 
     def _build_fairly(self, benchmark: Benchmark, request: Open) -> Subject:

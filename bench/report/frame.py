@@ -113,7 +113,7 @@ def reproducibility_frame(summary: Summary) -> pd.DataFrame:
     copied = REPRODUCIBILITY_COLUMNS[4:]
     rows = [
         {**_case_cells(record.case), **{name: getattr(check, name) for name in copied}}
-        for record in summary.records
+        for record in (*summary.records, *summary.turned)
         for check in record.checks
         if check.level != "numeric"
     ]

@@ -21,6 +21,7 @@ def current() -> dict[str, Any]:
         "fill_uninitialized_memory": torch.utils.deterministic.fill_uninitialized_memory,
         "matmul_precision": torch.get_float32_matmul_precision(),
         "mkldnn": torch.backends.mkldnn.enabled,
+        "mkldnn_deterministic": torch.backends.mkldnn.deterministic,
         "threads": torch.get_num_threads(),
     }
 
@@ -44,3 +45,9 @@ def test_each_switch_changes_itself_and_nothing_else(switches: dict[str, Any], n
     wanted = {str: "medium", int: 3}.get(type(before), not before)
     apply(Settings(**{name: wanted}))
     assert current() == {**switches, name: wanted}
+
+
+def test_deterministic_algorithms_may_only_warn() -> None:
+    apply(Settings(deterministic_algorithms="warn"))
+    assert torch.are_deterministic_algorithms_enabled()
+    assert torch.is_deterministic_algorithms_warn_only_enabled()
