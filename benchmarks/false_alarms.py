@@ -1,0 +1,289 @@
+"""How often does each tool cry wolf on identical code, and how often does it find a planted slowdown?
+
+    python benchmarks/false_alarms.py --repeats 12 --output DIR
+
+Eight small operations (``workloads/_ops.py``) are measured again and again by pytest-benchmark, torch.utils.benchmark,
+pyperf and this harness, in turn on one machine, as they are and slowed down by 2, 5 and 10 %.  Then every two runs of a
+tool are compared as that tool compares.  A repeat takes some minutes; whatever is in DIR already is not measured again,
+and ``--table`` only prints what is there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import permutations, product
+from pathlib import Path
+from timeit import repeat as timeit
+
+from bench.analysis.intervals import share_interval
+from bench.interop.comparing import compare_paths
+from bench.measure.ab import judge_ab
+
+HERE = Path(__file__).parent / "workloads"
+sys.path.insert(0, str(HERE))
+SHARES = (0.0, 0.02, 0.05, 0.10)
+LIMIT = 1.05  # "fail at 5 % slower", the gate most projects write
+
+Alarms = Callable[[Path, Path], set[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tool:
+    """How a tool is run into a folder, and which operations of a second run it calls slower than in a first."""
+
+    name: str
+    command: Callable[[Path, dict[str, str]], list[str]]
+    alarms: Alarms
+    paired: bool = False  # one run holds both sides
+    shares: tuple[float, ...] = SHARES
+
+
+def medians_of_pytest(folder: Path) -> dict[str, float]:
+    """Operation -> median seconds."""
+    data = json.loads((folder / "out.json").read_text(encoding="utf-8"))
+    return {b["params"]["name"]: b["stats"]["median"] for b in data["benchmarks"]}
+
+
+def by_median(read: Callable[[Path], dict[str, float]]) -> Alarms:
+    """The rule of ``--benchmark-compare-fail=median:5%``."""
+
+    def alarms(base: Path, new: Path) -> set[str]:
+        old, fresh = read(base), read(new)
+        return {name for name in old if fresh[name] > LIMIT * old[name]}
+
+    return alarms
+
+
+def by_pyperf(base: Path, new: Path) -> set[str]:
+    """Operations that ``pyperf compare_to`` calls slower: significant, whatever the size."""
+    command = [sys.executable, "-m", "pyperf", "compare_to", str(base / "out.json"), str(new / "out.json")]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return {line.split(":")[0] for line in said.splitlines() if "slower" in line and "Geometric mean" not in line}
+
+
+def by_compare(base: Path, new: Path) -> set[str]:
+    """Operations whose time ``bench compare`` calls worse."""
+    comparison = compare_paths([base, new], accepted=Path(os.devnull) / "none")
+    return _worse(comparison)
+
+
+def by_ab(_: Path, new: Path) -> set[str]:
+    """Operations whose time ``bench ab`` calls worse."""
+    return _worse(judge_ab(new, floor=0.02))
+
+
+def _worse(comparison: object) -> set[str]:
+    changes = [c for pair in comparison.pairs for c in pair.changes]  # type: ignore[attr-defined]
+    return {
+        c.case.partition("name=")[2].partition("]")[0] for c in changes if c.state == "worse" and "time/" in c.metric
+    }
+
+
+def bench(*words: str) -> list[str]:
+    """The harness's command line, without a progress display."""
+    return [sys.executable, "-m", "bench", *words]
+
+
+def tools(seconds: float, processes: int, ab_processes: int) -> tuple[Tool, ...]:
+    """The tools as they are compared.  ``seconds``: of torch.utils.benchmark on each operation."""
+    return (
+        Tool(
+            name="pytest-benchmark, defaults, median > 5 %",
+            command=lambda out, _: (
+                [
+                    sys.executable,
+                    "-m",
+                    "pytest",
+                    "-q",
+                    "-p",
+                    "no:cacheprovider",
+                    "-c",
+                    os.devnull,
+                    str(HERE / "pytest_ops.py"),
+                    f"--benchmark-json={out / 'out.json'}",
+                ]
+            ),
+            alarms=by_median(medians_of_pytest),
+        ),
+        Tool(
+            name="torch.utils.benchmark, median > 5 %",
+            command=lambda out, _: (
+                [
+                    "sh",
+                    "-c",
+                    f'"$0" "$1" {seconds:g} > "$2"',
+                    sys.executable,
+                    str(HERE / "timer_ops.py"),
+                    str(out / "out.json"),
+                ]
+            ),
+            alarms=by_median(lambda folder: json.loads((folder / "out.json").read_text(encoding="utf-8"))),
+        ),
+        Tool(
+            name="pyperf, one process, compare_to",
+            command=lambda out, _: (
+                [
+                    sys.executable,
+                    str(HERE / "pyperf_ops.py"),
+                    "-q",
+                    "-p1",
+                    "-o",
+                    str(out / "out.json"),
+                    "--inherit-environ",
+                    "OMP_NUM_THREADS,INJECT,CALM,PYTHONPATH",
+                ]
+            ),
+            alarms=by_pyperf,
+        ),
+        Tool(
+            name="bench run, bench compare",
+            command=lambda out, _: (
+                [
+                    *bench("run", str(HERE / "op.py"), "--device", "cpu", "--determinism", "off", "-q"),
+                    "--processes",
+                    str(processes),
+                    "--output",
+                    str(out),
+                    "--wait",
+                    "600s",
+                ]
+            ),
+            alarms=by_compare,
+        ),
+        Tool(
+            name="bench ab",
+            command=lambda out, env: (
+                bench("ab", str(HERE / "op.py"), "--device", "cpu", "--fail-on", "none")
+                + ["--processes", str(ab_processes), "--output", str(out), "--wait", "600s"]
+                + [word for key, value in env.items() for word in ("--b-env", f"{key}={value}")]
+            ),
+            alarms=by_ab,
+            paired=True,
+        ),
+    )
+
+
+def calm(path: Path) -> None:
+    """Seconds of each operation and of a turn of the loop, at their fastest: what a planted share is a share of."""
+    if path.exists():
+        return
+    import torch
+    from _ops import NAMES, busy, plain
+
+    torch.set_grad_enabled(False)
+    found = {}
+    for name in NAMES:
+        call = plain(name)
+        call()
+        number = max(1, round(0.01 / min(timeit(call, number=1, repeat=5))))
+        found[name] = min(timeit(call, number=number, repeat=15)) / number
+    found["turn"] = min(timeit(lambda: busy(100_000), number=1, repeat=15)) / 100_000
+    path.write_text(json.dumps(found, indent=1), encoding="utf-8")
+
+
+def measure(tool: Tool, folder: Path, share: float, calm_file: Path) -> None:
+    """One run of a tool, unless it was there; the wall time beside it."""
+    if (folder / "seconds").exists():
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    planted = {"INJECT": str(share), "CALM": str(calm_file)} if share else {}
+    environment = {**os.environ, **({} if tool.paired else planted)}
+    start = time.monotonic()
+    done = subprocess.run(
+        tool.command(folder, planted), env=environment, capture_output=True, text=True, check=False, cwd=HERE
+    )
+    if done.returncode:
+        raise SystemExit(f"{tool.name} failed:\n{done.stdout}{done.stderr}")
+    (folder / "seconds").write_text(str(time.monotonic() - start), encoding="utf-8")
+
+
+def stem(tool: Tool) -> str:
+    """The tool's folder."""
+    return "-".join("".join(c if c.isalnum() else " " for c in tool.name).split())
+
+
+def runs(tool: Tool, folder: Path, share: float) -> list[Path]:
+    """The finished runs of a tool with a share planted."""
+    return sorted(f.parent for f in folder.glob(f"*/{stem(tool)}/{share:g}/seconds"))
+
+
+def row(tool: Tool, folder: Path) -> list[str] | None:
+    """The tool's line of the table: runs, A/A pairs with an alarm, shares found, seconds of a run."""
+    clean = runs(tool, folder, 0.0)
+    if len(clean) < 2:
+        return None
+    pairs: Sequence[tuple[Path, Path]] = [(f, f) for f in clean] if tool.paired else list(permutations(clean, 2))
+    alarms = [tool.alarms(*pair) for pair in pairs]
+    cells = [tool.name, str(len(pairs)), rate([bool(a) for a in alarms], len(clean) - (not tool.paired))]
+    cells.append(f"{sum(map(len, alarms))} of {8 * len(pairs)}")
+    for share in SHARES[1:]:
+        slowed = runs(tool, folder, share)
+        against = [(f, f) for f in slowed] if tool.paired else list(product(clean, slowed))
+        hits = [name in found for found in (tool.alarms(*pair) for pair in against) for name in names()]
+        cells.append(f"{100 * sum(hits) / len(hits):.0f} %" if hits else "-")
+    walls = sorted(float((f / "seconds").read_text(encoding="utf-8")) for f in clean)
+    return [*cells, f"{walls[len(walls) // 2]:.0f} s"]
+
+
+def rate(hits: Sequence[bool], trials: int) -> str:
+    """A share with its 95 % interval; pairs of the same runs tell only as much as so many independent trials."""
+    share = sum(hits) / len(hits)
+    low, high = share_interval(share * trials, trials, 0.95)
+    return f"{100 * share:.1f} % [{100 * low:.0f}, {100 * high:.0f}]"
+
+
+def names() -> tuple[str, ...]:
+    """The operations."""
+    from _ops import NAMES
+
+    return NAMES
+
+
+def table(all_tools: Sequence[Tool], folder: Path) -> str:
+    """Everything measured so far, as Markdown."""
+    titles = ["tool", "A/A comparisons", "with any alarm", "cases alarmed", "+2 % found", "+5 %", "+10 %", "wall time"]
+    rows = [row(tool, folder) for tool in all_tools]
+    lines = [titles, ["---"] * len(titles), *(r for r in rows if r)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def main() -> None:
+    """Measure what is missing, then print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=12)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--seconds", type=float, default=1.0, help="of torch.utils.benchmark on each operation")
+    parser.add_argument("--processes", type=int, default=40, help="of bench run")
+    parser.add_argument("--ab-processes", type=int, default=12, help="of bench ab")
+    parser.add_argument("--without", action="append", default=[], help="leave out tools whose name holds this")
+    parser.add_argument("--table", action="store_true", help="print what is there already")
+    asked = parser.parse_args()
+    folder = asked.output.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    os.environ["OMP_NUM_THREADS"] = "1"
+    chosen = [t for t in tools(asked.seconds, asked.processes, asked.ab_processes) if not _left_out(t, asked.without)]
+    if not asked.table:
+        calm(folder / "calm.json")
+        for number in range(asked.repeats):
+            for tool in chosen[number % len(chosen) :] + chosen[: number % len(chosen)]:
+                for share in tool.shares:
+                    measure(tool, folder / f"{number:02d}" / stem(tool) / f"{share:g}", share, folder / "calm.json")
+            print(f"repeat {number + 1} of {asked.repeats} done", file=sys.stderr, flush=True)
+    print(table(chosen, folder))
+
+
+def _left_out(tool: Tool, without: Sequence[str]) -> bool:
+    return any(word in tool.name for word in without)
+
+
+if __name__ == "__main__":
+    main()
