@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections import Counter
 from collections.abc import Iterable
@@ -125,13 +126,17 @@ def _headlines(section: Section) -> Iterable[tuple[str, Row, Cell, Estimate]]:
 
 
 def _statuses(section: Section) -> Told:
+    """Why there is no time; reasons that differ in their numbers alone are told once, by the first."""
     for row in section.rows:
         for cell in row.cells:
-            for estimate in (e for e in cell.estimates.values() if e.status != "ok"):
-                text = because(estimate.status, estimate.reason)
-                yield text, text, escape(f"{cell.case.variant} {row.point}".strip())
+            where = escape(f"{cell.case.variant} {row.point}".strip())
+            for estimate in cell.estimates.values():
+                is_shown = not section.phases or estimate.metric in {f"time/{phase}" for phase in section.phases}
+                if estimate.status != "ok" and is_shown:
+                    text = because(estimate.status, estimate.reason)
+                    yield re.sub(r"\d+", "0", text), text, where
             for warning in (w for r in cell.records if r.status == "ok" for w in r.warnings):
-                yield warning, escape(warning, 400), escape(f"{cell.case.variant} {row.point}".strip())
+                yield warning, escape(warning, 400), where
 
 
 def _unrepeated(section: Section) -> Told:

@@ -99,8 +99,8 @@ def quantity(value: float | str | None, unit: str) -> str:
 
 
 def _scaled(value: float, steps: Sequence[tuple[float, str]], unit: str = "") -> str:
-    rounded = float(f"{value:.2e}")  # so that 999.7 us is 1.00 ms, not 1000 us
-    size, name = next((step for step in steps if abs(rounded) >= step[0]), steps[-1])
+    # 0.9995: so that 999.7 us is 1.00 ms, not 1000 us.
+    size, name = next((step for step in steps if abs(value) >= step[0] * 0.9995), steps[-1])
     is_count = size == 1.0 and value == int(value) and abs(value) < 1000 and name != "s"
     number = str(int(value)) if is_count else _three_digits(value / size)
     return f"{number} {name}{unit}".rstrip()
