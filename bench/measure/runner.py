@@ -230,16 +230,17 @@ class Run:
         series = {g.name: tuple(tuple(r) for r in self._ratios[g.name].values()) for g in alive}
         costs = {g.name: g.cost_seconds for g in alive}
         left = self._seconds_left()
-        self._stops = dict(
-            stopping.decide(
-                series,
-                precision=self._options.precision,
-                confidence=CONFIDENCE,
-                spent_seconds=self._options.budget_seconds - left,
-                budget_seconds=self._options.budget_seconds,
-                cost_seconds=costs,
-            )
+        stops = stopping.decide(
+            series,
+            precision=self._options.precision,
+            confidence=CONFIDENCE,
+            spent_seconds=self._options.budget_seconds - left,
+            budget_seconds=self._options.budget_seconds,
+            cost_seconds=costs,
         )
+        # A run that goes on does not know yet what a process costs, and its time may be over.
+        late = {group.name for group in alive if self._out_of_time(group)}
+        self._stops = {g: "budget" if g in late and stop != "precise" else stop for g, stop in stops.items()}
         names = set(
             stopping.next_groups(
                 series,
@@ -253,8 +254,9 @@ class Run:
         return [group for group in alive if group.name in names]
 
     def _out_of_time(self, group: Group) -> bool:
-        """Whether the budget ended in the middle of a pass; a first process is always granted."""
-        return self._options.processes is None and bool(group.processes) and self._seconds_left() <= 0
+        """Whether the budget has no room for another process of a group; a first one is always granted."""
+        late = self._seconds_left() <= group.cost_seconds
+        return self._options.processes is None and bool(group.processes) and late
 
     def _seconds_left(self) -> float:
         return self._deadline - time.monotonic()
