@@ -32,18 +32,12 @@ def quantile(freedom: int, confidence: float) -> float:
     return float(stdtrit(freedom, (1 + confidence) / 2))
 
 
-def half_widths(values: Floats, confidence: float) -> Floats:
-    """Half-width of the interval of each row's mean; rows of at least two process values."""
-    count = values.shape[-1]
-    spread = values.std(axis=-1, ddof=1)
-    return np.asarray(WIDENING * quantile(count - 1, confidence) / math.sqrt(count) * spread)
-
-
 def half_width(values: Sequence[float] | Floats, confidence: float) -> float:
     """Half-width of the interval of the mean of process values; infinite below FEWEST processes."""
-    if len(values) < FEWEST:
+    count = len(values)
+    if count < FEWEST:
         return math.inf
-    return float(half_widths(np.asarray(values, dtype=np.float64), confidence))
+    return WIDENING * quantile(count - 1, confidence) / math.sqrt(count) * float(np.std(values, ddof=1))
 
 
 def processes_needed(*, spread: float, half_width: float, confidence: float) -> int:

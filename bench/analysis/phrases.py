@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 _BYTES = ((2.0**40, "TiB"), (2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"))
-_SECONDS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
 _COUNTS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -28,9 +27,8 @@ def change(ratio: float, low: float | None = None, high: float | None = None) ->
 
 
 def amount(value: float, unit: str) -> str:
-    """``1.5 MiB``, ``2.71 ms``, ``118 MFLOP``; counts of less than a thousand in full."""
-    steps = {"B": _BYTES, "s": _SECONDS}.get(unit, _COUNTS)
-    for size, name in steps:
+    """``1.5 MiB``, ``118 MFLOP``; less than a thousand in full."""
+    for size, name in _BYTES if unit == "B" else _COUNTS:
         if abs(value) >= size:
-            return f"{value / size:.3g} {name}{'' if unit in ('B', 's') else unit}"
+            return f"{value / size:.3g} {name}{'' if unit == 'B' else unit}"
     return f"{value:.15g} {unit}".rstrip()

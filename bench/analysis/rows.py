@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bench.analysis.intervals import FEWEST, half_width
+from bench.analysis.times import ALONE
 from bench.model import Estimate, Record, Status
 
 # What stands for a case whose processes ended differently: the later, the more it explains.
@@ -16,8 +17,6 @@ _SEVERITY: tuple[Status, ...] = ("ok", "skipped", "invalid", "failed", "timeout"
 
 # Logarithms of the same number, computed in two ways, differ by less; two measurements by more.
 _ROUNDING = 1e-12
-
-ALONE = "1 process: nothing is known of how far the next one would be from it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

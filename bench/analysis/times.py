@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from bench.analysis.intervals import Floats, nan_medians
 from bench.model import Record, Samples
 
+ALONE = "1 process: nothing is known of how far the next one would be from it"
+
 # A GPU that waits for Python spoils its own time, not the time that launching takes, nor that of the whole.
 _HARMLESS = {"enqueue": frozenset({"launch_bound"}), "wall": frozenset({"launch_bound"})}
 
@@ -73,7 +75,7 @@ class Times:
         if len(self.distinct) == 1 < good:
             return f"all {good} samples are equal: the clock stands still or is coarser than what it timed"
         if len(self.by_process) == 1:
-            return "1 process: nothing is known of how far the next one would be from it"
+            return ALONE
         return ""
 
     def ratios_to(self, baseline: Times) -> dict[int, float]:

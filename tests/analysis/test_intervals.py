@@ -10,7 +10,6 @@ from bench.analysis.intervals import (
     FEWEST,
     WIDENING,
     half_width,
-    half_widths,
     nan_medians,
     processes_needed,
     quantile,
@@ -51,11 +50,6 @@ def test_more_confidence_is_never_narrower(values: list[float]) -> None:
 @given(series)
 def test_the_order_of_processes_does_not_matter(values: list[float]) -> None:
     assert half_width(values, 0.95) == pytest.approx(half_width(sorted(values), 0.95), rel=1e-9, abs=1e-12)
-
-
-def test_rows_at_once_are_rows_one_by_one() -> None:
-    rows = np.random.default_rng(0).normal(size=(3, 8))
-    assert half_widths(rows, 0.95) == pytest.approx([half_width(row, 0.95) for row in rows])
 
 
 @given(st.floats(1e-4, 0.5), st.floats(1e-3, 0.1))
