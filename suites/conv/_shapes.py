@@ -36,4 +36,4 @@ def conv_flops(n: int, c_in: int, c_out: int, k: int, height: int, width: int, g
     Backward is two convolutions of that size: the gradients of the input and of the weight.
     """
     forward = 2 * n * c_out * height * width * (c_in // groups) * k * k
-    return {"forward": forward, "inference": forward, "backward": 2 * forward}
+    return {"forward": forward, "backward": 2 * forward}
