@@ -25,7 +25,7 @@ ELSEWHERE = ("pip install", "bash .ci/run")
 # What a page takes for granted.
 BEFORE = {
     "nightly-gpu-ci.md": "bench run suites/conv/bias_before_bn.py --tier smoke --output accepted",
-    "CONTRIBUTING.md": "mkdir mysuite; cp $ROOT/suites/copies/contiguous.py mysuite",
+    "CONTRIBUTING.md": "mkdir mysuite; cp $ROOT/suites/timing/without_synchronize.py mysuite",
 }
 
 
@@ -44,7 +44,7 @@ def quick(command: str) -> str:
         return f"make -C {ROOT} --dry-run {command[5:]}"
     command = command.replace("python -m bench", "bench")
     if command.startswith(("bench run", "bench ab")):
-        command += " --budget 1s" + ("" if "--tier" in command else " --tier smoke")
+        command += " --processes 5" + ("" if "--tier" in command else " --tier smoke")
         command += " -k 'bias_before_bn['" if command.startswith("bench run suites/conv ") else ""
     return command
 
@@ -76,8 +76,8 @@ def test_the_commands_of_a_page_work_in_their_order(page: Path, tmp_path: Path) 
         if command.startswith(ELSEWHERE):
             continue
         ran = subprocess.run(command, shell=True, cwd=work, env=shell, capture_output=True, text=True, check=False)
-        # Two measurements of one thing may differ by chance, and a machine may have something wrong with it.
-        allowed = (0, 1) if command.startswith(("bench compare", "bench ab", "bench doctor")) else (0,)
+        # On a busy machine two measurements may differ or be invalid, and a machine may have something wrong with it.
+        allowed = (0, 1, 6) if command.startswith(("bench compare", "bench ab", "bench doctor")) else (0,)
         assert ran.returncode in allowed, f"{command}\n{ran.stdout[-2000:]}\n{ran.stderr[-2000:]}"
     if page.name != "CONTRIBUTING.md":
         for block in blocks(page, "python"):
