@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.analysis.change import Change, State
+from bench.analysis.intervals import FEWEST
 from bench.analysis.reported import BITS, REPEATS, Report, Row, is_exact, is_judged
 from bench.errors import BenchError
 from bench.metrics import TIME_SIBLINGS
-
-FEWEST_PROCESSES = 5  # METHOD section 4
 
 Rows = Mapping[str, Row]
 
@@ -220,9 +219,9 @@ def _adjusted(metric: str, before: Rows, after: Rows) -> tuple[Row, Row] | None:
 def _untestable(base: tuple[float, ...], new: tuple[float, ...]) -> str:
     """Why process values can give no interval; empty when they can."""
     fewest, side = min((len(base), "the base"), (len(new), "the new report"))
-    if fewest < FEWEST_PROCESSES:
-        more = FEWEST_PROCESSES - fewest
-        return f"{fewest or 'no'} process values in {side}, {FEWEST_PROCESSES} are needed: +{more} processes"
+    if fewest < FEWEST:
+        more = FEWEST - fewest
+        return f"{fewest or 'no'} process value{'s' * (fewest != 1)} in {side}, {FEWEST} are needed: +{more} processes"
     if min(*base, *new) <= 0:
         return "a process value is zero or negative: a ratio says nothing"
     if len(set(base)) == 1 or len(set(new)) == 1:

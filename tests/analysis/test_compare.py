@@ -253,8 +253,12 @@ def test_adjusted_times_of_unknown_metronomes_are_not_used_and_that_is_said() ->
     assert any("raw times were compared" in note for note in comparison.pairs[0].notes)
 
 
-def test_rates_have_no_verdict_of_their_own() -> None:
-    rate = {"metric": "rate/flops/forward", "unit": "FLOP/s", "better": "higher"}
+@pytest.mark.parametrize(
+    ("metric", "unit", "better"),
+    [("rate/flops/forward", "FLOP/s", "higher"), ("memory/rss", "B", "lower"), ("memory/nvml", "B", "lower")],
+)
+def test_rates_and_memory_taken_once_have_no_verdict_of_their_own(metric: str, unit: str, better: str) -> None:
+    rate = {"metric": metric, "unit": unit, "better": better}
     found = changes(report(row(BASE), row(BASE, **rate)), report(row(SLOWER), row(BASE, **rate), name="new"))
     assert [c.metric for c in found] == ["time/forward"]
 
