@@ -10,8 +10,9 @@ from itertools import pairwise
 from bench.analysis.change import STATES, Change, Comparison, Pair, State
 from bench.analysis.comparability import VERSION, check_allowed, differences, same_metronome, unknown_facts
 from bench.analysis.gate import INCOMPARABLE, INVALID, MISSING, UNRESOLVED, WORSE, worst
+from bench.analysis.intervals import FEWEST
 from bench.analysis.judging import Rule, judge
-from bench.analysis.matching import FEWEST_PROCESSES, Found, Sides, Trial, match
+from bench.analysis.matching import Found, Sides, Trial, match
 from bench.analysis.renames import hints
 from bench.analysis.reported import Report
 from bench.errors import BenchError
@@ -91,7 +92,7 @@ def _with_pairs(item: Found, paired: Paired) -> Found:
     if not isinstance(item, Trial):
         return item
     ratios = paired.get((item.match.new.case, item.match.new.metric))
-    if ratios is None or len(ratios) < FEWEST_PROCESSES:
+    if ratios is None or len(ratios) < FEWEST:
         return item
     ones = (1.0,) * len(ratios)
     return replace(item, base_values=ones, new_values=tuple(map(math.exp, ratios)), adjusted=False)
