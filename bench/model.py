@@ -140,6 +140,7 @@ class Record:
     paired with number n of the other cases of its group.  ``metronomes`` hold one value in seconds per round.
     ``values`` are metrics that need no statistics, by full name.  ``version``: hash of the benchmark's source.
     ``knobs``: the cell of the knob matrix it belongs to (``default`` is one, the others' baseline); empty outside it.
+    ``operators``: torch's operators that a call runs, where that was asked (``bench.measure.operators``).
     """
 
     case: Case
@@ -156,6 +157,7 @@ class Record:
     run: str = ""
     time: str = ""
     knobs: str = ""
+    operators: tuple[str, ...] = ()
     schema: int = SCHEMA
 
 

@@ -140,8 +140,13 @@ def widest_ulp(results: Named, reference: Named) -> float | None:
 
 def widest_error(results: Named, reference: Named) -> float | None:
     """The largest relative error over all tensors of one shape on both sides."""
-    common = [(tensor, reference[name]) for name, tensor in results.items() if name in reference]
-    return wider(*(relative_error(mine, theirs) for mine, theirs in common if mine.shape == theirs.shape))
+    return wider(*errors(results, reference).values())
+
+
+def errors(results: Named, reference: Named) -> dict[str, float]:
+    """The relative error of each tensor that has one shape on both sides."""
+    common = {name: (mine, reference[name]) for name, mine in results.items() if name in reference}
+    return {name: relative_error(a, b) for name, (a, b) in common.items() if a.shape == b.shape}
 
 
 def wider(*distances: float | None) -> float | None:

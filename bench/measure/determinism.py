@@ -9,10 +9,21 @@ from dataclasses import dataclass, replace
 import torch
 
 from bench.analysis.determinism_words import shown, worst
-from bench.measure.bits import Named, describe, differing, digest, digest_of_all, wider, widest_error, widest_ulp
+from bench.measure.bits import (
+    Named,
+    describe,
+    differing,
+    digest,
+    digest_of_all,
+    errors,
+    wider,
+    widest_error,
+    widest_ulp,
+)
 from bench.measure.determinism_kept import Kept, read_kept, write_kept
 from bench.measure.messages import Probe
 from bench.measure.numerics import called, gradients, in_double_precision, outputs
+from bench.measure.operators import operators
 from bench.measure.state import Snapshot, untouched
 from bench.measure.subject import seed_everything, tensors_in
 from bench.model import Check, Repeatability
@@ -56,6 +67,14 @@ def probe(subject: Subject, request: Probe, *, backward: bool) -> tuple[dict[str
     if request.keep:
         write_kept(kept, request.keep)
     return values, tuple(checks)
+
+
+def operators_of(subject: Subject, request: Probe, *, backward: bool) -> tuple[str, ...]:
+    """What a call and its gradient run: told once, where the whole matrix is asked for."""
+    if request.level != "full" or request.knobs or not request.repeats:
+        return ()
+    results = gradients if backward else outputs
+    return operators(lambda: results(subject, request.case.seed))
 
 
 def _reference(subject: Subject, results: Results, request: Probe) -> Named:
@@ -167,10 +186,14 @@ def _against(what: str, found: Named, digests: dict[str, str], earlier: Kept, re
 
 def _with_distances(check: Check, found: Named, earlier: Kept) -> Check:
     """The check with its distances: to another cell of the knob matrix, and of both to float64."""
+    distances = errors(found, earlier.tensors)
+    furthest = max(distances, key=distances.__getitem__, default="")
+    told = f"; {furthest} is the furthest from the default cell's" if distances.get(furthest) else ""
     return replace(
         check,
+        reason=check.reason + told,
         ulp=widest_ulp(found, earlier.tensors),
-        relative=widest_error(found, earlier.tensors),
+        relative=distances.get(furthest),
         error=widest_error(found, earlier.reference),
         baseline_error=widest_error(earlier.tensors, earlier.reference),
     )

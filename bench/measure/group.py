@@ -131,6 +131,7 @@ def gather_facts(
             found = {
                 "values": {**reply.values, **again.values},
                 "checks": reply.checks + again.checks,
+                "operators": again.operators,
                 "warnings": tuple(dict.fromkeys(reply.warnings + again.warnings)),
             }
             records.append(record(group.members[name], process=0, status="ok", **found))

@@ -131,6 +131,7 @@ class Reply:
     taken: tuple[Taken, ...] = ()
     values: Mapping[str, float | str] = field(default_factory=dict)
     checks: tuple[Check, ...] = ()
+    operators: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 

@@ -186,7 +186,8 @@ class Worker:
         subject = self._build_fairly(benchmark, request.case)
         backward = "backward" in benchmark.phases and subject.backward is None
         values, checks = determinism.probe(subject, request, backward=backward)
-        return Reply(values=values, checks=checks)
+        ran = determinism.operators_of(subject, request, backward=backward)
+        return Reply(values=values, checks=checks, operators=ran)
 
     def _close(self) -> Reply:
         self._opened, self._blocks, self._model = {}, {}, None
