@@ -36,6 +36,11 @@ class Found:
     path: Path
     version: str
 
+    @property
+    def name(self) -> str:
+        """``conv/bias_before_bn``."""
+        return f"{self.suite}/{self.benchmark.name}"
+
     def declaration(self, device: str) -> Declaration:
         """What reports need to know of it when it runs on ``device`` (``cpu`` or ``cuda``)."""
         b = self.benchmark

@@ -183,11 +183,7 @@ class Run:
         self._progress.start(names, self._options.processes or stopping.MINIMUM)
         for group in self._groups:
             new = [name for name, member in group.members.items() if self._key(member) not in self._known]
-            reason = group.found.benchmark.skip_reason(self._options.kind)
-            if reason:
-                record = functools.partial(self._maker(group), process=0, status="skipped", reason=reason)
-                self._keep(group, [record(group.members[name]) for name in new])
-            elif new:
+            if new:
                 records = gather_facts(group, new, self._crew, self._maker(group), repeating(level, folder))
                 self._keep(group, with_other_process(group, records, self._crew, level, folder))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -25,25 +26,29 @@ def resolve_device(name: str) -> str:
     os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")  # ask the driver: no context in this process
     if name == "cpu":
         return name
-    kind, _, index = name.partition(":")
-    if kind not in ("auto", "cuda") or (index and not index.isdigit()):
+    wanted = re.fullmatch(r"auto|cuda(?::(\d+))?", name)
+    if wanted is None:
         raise BenchError(f"--device {name!r}: use auto, cpu, cuda or cuda:N")
+    index = int(wanted[1] or 0)
     import torch
 
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if not count:
-        if kind == "auto":
+        if name == "auto":
             return "cpu"
         raise BenchError(
             f"--device {name}: no CUDA device here; `bench doctor` says why, --device cpu measures the CPU"
         )
-    if int(index or 0) >= count:
+    if index >= count:
         raise BenchError(f"--device {name}: this machine has cuda:0 to cuda:{count - 1}")
-    return f"cuda:{int(index or 0)}"
+    return f"cuda:{index}"
 
 
 def choose(paths: Sequence[str], options: Options, keyword: str) -> tuple[tuple[Found, ...], tuple[Case, ...]]:
-    """The benchmarks and cases that a run measures.  Raises BenchError when ``-k`` leaves nothing."""
+    """The cases that a run measures, and their benchmarks beside those that do not apply to the device.
+
+    Raises BenchError when nothing is left.
+    """
     found = discover(paths)
     fits = matching(keyword) if keyword else lambda _: True
     chosen: list[Case] = []
@@ -52,10 +57,14 @@ def choose(paths: Sequence[str], options: Options, keyword: str) -> tuple[tuple[
         groups = {case.group for case in cases if fits(case.id)}
         # A ratio needs its baseline: choosing one variant chooses that too.
         chosen += [c for c in cases if fits(c.id) or (c.is_baseline and c.group in groups)]
+    kept = {f"{case.suite}/{case.benchmark}" for case in chosen}
+    skipped = {f.name: f.benchmark.skip_reason(options.kind) for f in found if fits(f.name)}
+    reason = next(filter(None, skipped.values()), "")
+    if not chosen and reason:
+        raise BenchError(f"nothing to measure on {options.kind}: {reason}")
     if not chosen:
         raise BenchError(f"-k {keyword!r} matches none of the cases; `bench list` shows their names")
-    kept = {(case.suite, case.benchmark) for case in chosen}
-    return tuple(f for f in found if (f.suite, f.benchmark.name) in kept), tuple(chosen)
+    return tuple(f for f in found if f.name in kept or skipped.get(f.name)), tuple(chosen)
 
 
 def new_folder(options: Options, output: str) -> Path:
@@ -138,10 +147,11 @@ def resume(folder: Path, options: Options, *, wait_seconds: float, progress: Pro
         determinism=manifest.determinism,
     )
     found = discover(manifest.paths)
-    versions = {(d.suite, d.benchmark): d.version for d in manifest.declarations}
-    for f in found:
-        if versions.get((f.suite, f.benchmark.name), f.version) != f.version:
-            raise BenchError(f"{f.path} has changed since {folder} was begun: start a new run")
+    versions = {f.name: f.version for f in found}
+    for declared in manifest.declarations:
+        name = f"{declared.suite}/{declared.benchmark}"
+        if versions.get(name) != declared.version:
+            raise BenchError(f"{name} has changed since {folder} was begun, or is gone: start a new run")
     _go(found, manifest, options, folder, wait_seconds, progress)
 
 

@@ -260,24 +260,6 @@ def test_a_run_that_goes_on_without_time_ends(story: Callable[..., Story], proce
     assert set(read_manifest(told.folder).stops.values()) == {"budget"}
 
 
-def test_a_benchmark_that_does_not_apply_is_skipped_with_its_reason_and_nobody_is_asked(
-    story: Callable[..., Story], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told = story(*THREE)
-    monkeypatch.setattr(
-        "bench.suite.Benchmark.skip_reason", lambda self, device: "no cuDNN here" if self.name == "two" else ""
-    )
-    told.go(processes=1)
-    skipped = [r for r in told.records if r.status == "skipped"]
-    assert {(r.case.benchmark, r.case.variant, r.process, r.reason) for r in skipped} == {
-        ("two", "a", 0, "no cuDNN here"),
-        ("two", "b", 0, "no cuDNN here"),
-    }
-    assert len(told.launcher.lines("facts", "open")) == 8
-    told.go(processes=1)
-    assert [r for r in told.records if r.status == "skipped"] == skipped
-
-
 def test_a_question_without_phases_is_answered_by_its_facts(story: Callable[..., Story]) -> None:
     told = story(found("a", "b", phases=()))
     told.go(processes=3)
