@@ -40,6 +40,7 @@ clean:
 
 # A virtual environment of another Python is replaced, not mixed with.
 $(HARNESS):
+	@$(PYTHON) -V >/dev/null
 	@test "$$($(BIN)/python -V 2>&1)" = "$$($(PYTHON) -V 2>&1)" || $(PYTHON) -m venv --clear .venv || \
 	  { rm -rf .venv; echo "$(PYTHON) cannot make a virtual environment (Debian: apt install python3-venv)" >&2; exit 1; }
 	@echo "installing into .venv; the first time this takes a minute or two"
