@@ -6,12 +6,13 @@ import itertools
 from collections.abc import Sequence
 
 from rich import box
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
 from bench.analysis.summary import Summary
-from bench.report.arrange import Finding, Section, findings, sections
+from bench.report.arrange import Finding, Row, Section, findings, sections
 from bench.report.columns import Column, all_columns, short_columns
 from bench.report.sentences import headlines, remarks, subject
 from bench.report.words import counted, escape
@@ -51,35 +52,56 @@ def _show_section(section: Section, console: Console) -> None:
     if section.declaration.skip_reason and not section.rows:
         _line(console, f"skipped: {escape(section.declaration.skip_reason, 400)}", bullet=" ")
         return
-    console.print(_section_table(section, all_columns(section) if console.width >= WIDE else short_columns(section)))
+    _show_numbers(section, all_columns(section) if console.width >= WIDE else short_columns(section), console)
     for remark in remarks(section):
         _line(console, remark, "yellow", bullet=" * ")
 
 
-def _section_table(section: Section, columns: Sequence[Column]) -> Table:
+def _show_numbers(section: Section, columns: Sequence[Column], console: Console) -> None:
+    """One table; a point stands above its rows and takes all the width it needs."""
+    header = ("variant", *(["phase"] if section.phases else []), *(column.title for column in columns))
+    parts = [(row.point, _number_rows(section, row, columns)) for row in section.rows]
+    everything = [header, *(texts for _, rows in parts for texts in rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*everything, strict=True)]
+    console.print(_table(header, widths, len(columns)))
+    for point, rows in parts:
+        if point:
+            _line(console, escape(point), "italic")
+        table = _table(header, widths, len(columns))
+        table.show_header = False
+        for texts in rows:
+            table.add_row(*map(Text, texts))
+        console.print(table)
+
+
+def _table(header: Sequence[str], widths: Sequence[int], numbers: int) -> Table:
+    """A table with columns of these widths, so that several stand under one header; the last ``numbers`` are right."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("variant", overflow="fold")
-    if section.phases:
-        table.add_column("phase")
-    for column in columns:
-        table.add_column(column.title, justify="right", overflow="fold")
-    for row in section.rows:
-        if row.point:
-            table.add_row(Text(escape(row.point), style="italic"))
-        for cell in row.cells:
-            for i, phase in enumerate(section.phases or ("",)):
-                name = f" {escape(cell.case.variant)}" if i == 0 else ""
-                texts = [name, *([phase] if section.phases else []), *(c.say(cell, phase) for c in columns)]
-                table.add_row(*(Text(text) for text in texts))
+    for i, (title, width) in enumerate(zip(header, widths, strict=True)):
+        justify: JustifyMethod = "left" if i < len(header) - numbers else "right"
+        table.add_column(title, justify=justify, overflow="fold", width=width)
     return table
+
+
+def _number_rows(section: Section, row: Row, columns: Sequence[Column]) -> list[tuple[str, ...]]:
+    return [
+        (
+            f" {escape(cell.case.variant)}" if i == 0 else "",
+            *([phase] if section.phases else []),
+            *(column.say(cell, phase) for column in columns),
+        )
+        for cell in row.cells
+        for i, phase in enumerate(section.phases or ("",))
+    ]
 
 
 def _show_findings(found: Sequence[Finding], console: Console) -> None:
     _line(console, "Claims", "bold")
+    widest = max((len(_decision(finding)) for finding in found), default=0)
     for name, of_benchmark in itertools.groupby(found, key=lambda finding: finding.benchmark):
         _line(console, escape(name), "italic")
         table = Table(box=None, pad_edge=False, show_header=False)
-        table.add_column(width=15)  # of "undecided 12/24" and the like
+        table.add_column(width=widest)
         if console.width >= WIDE:
             table.add_column(overflow="fold", width=44)
         table.add_column(overflow="fold")
