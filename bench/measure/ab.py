@@ -113,17 +113,17 @@ def as_variants(pair: Sequence[Record]) -> list[Record]:
     return [replace(r, case=replace(r.case, variant=named[r.run], baseline=SIDES[0])) for r in pair]
 
 
-def parse_arm(python: str, settings: Sequence[str], environment: Sequence[str], *, side: str) -> Arm:
+def parse_arm(python: str, settings: Sequence[str] | None, environment: Sequence[str] | None, *, side: str) -> Arm:
     """An arm from ``cudnn.benchmark=true`` and ``OMP_NUM_THREADS=1``.  Raises BenchError with a suggestion."""
     found = shutil.which(python)
     if found is None:
         raise BenchError(
             f"--{side} {python}: no such Python; name the one of an environment, as in /opt/torch210/bin/python"
         )
-    pairs = [_pair(text, f"--{side}-env") for text in environment]
+    pairs = [_pair(text, f"--{side}-env") for text in environment or ()]
     fields = {f.name: str(f.type) for f in dataclasses.fields(Settings) if f.name != "environment"}
     values: dict[str, Any] = {}
-    for key, text in (_pair(text, f"--{side}-setting") for text in settings):
+    for key, text in (_pair(text, f"--{side}-setting") for text in settings or ()):
         name = key.replace(".", "_")
         if name not in fields:
             near = difflib.get_close_matches(name, fields, n=1)

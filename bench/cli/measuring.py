@@ -1,0 +1,108 @@
+"""``run`` and ``report``: measure, keep, judge, show."""
+
+from __future__ import annotations
+
+import functools
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.analysis import gate
+from bench.cli import options as o
+from bench.cli.options import make_options, seconds
+from bench.cli.saying import remark
+from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    from bench.analysis.summary import Summary
+
+
+def run(
+    paths: Annotated[list[str] | None, typer.Argument(metavar="PATH…", show_default=False)] = None,
+    device: o.Device = "auto",
+    tier: o.Tier = "standard",
+    processes: o.Processes = None,
+    precision: o.Precision = "1%",
+    budget: o.Budget = "",
+    keyword: o.Keyword = "",
+    seed: o.Seed = 0,
+    determinism: Annotated[str, typer.Option(help="off, quick or full.")] = "quick",
+    output: o.Output = "",
+    resume: Annotated[str, typer.Option(metavar="DIR", help="Finish an interrupted run.")] = "",
+    fail_on: Annotated[str, typer.Option(help=f"Of {', '.join(gate.RUN_STATUSES)}; or none.")] = "failed",
+    wait: o.Wait = "0s",
+    timeout: o.Timeout = "120s",
+    quiet: o.Quiet = False,
+) -> None:
+    """Measure suites, record, judge their claims and report."""
+    from bench.measure import session
+
+    failing = gate.parse_fail_on(fail_on, gate.RUN_STATUSES)
+    if bool(paths) == bool(resume):
+        raise BenchError("name what to measure, as in `bench run suites/conv`, or --resume DIR")
+    options = make_options(device, tier, processes, precision, budget, seed, timeout, determinism)
+    patience = seconds(wait, "--wait")
+    folder = Path(resume) if resume else session.new_folder(options, output)
+    if resume:
+        measure = functools.partial(session.resume, folder, options)
+    else:
+        measure = functools.partial(
+            session.measure, paths or [], options, folder=folder, keyword=keyword, command=sys.argv
+        )
+    finished = _finish(functools.partial(measure, wait_seconds=patience), quiet)
+    if not finished and not (folder / "records.jsonl").exists():
+        raise KeyboardInterrupt
+    summary = show_report(folder)
+    status = gate.run_status(summary.verdicts, summary.estimates, summary.records, failing)
+    raise typer.Exit(status if finished else gate.INTERRUPTED)
+
+
+def _finish(measure: Callable[..., None], quiet: bool) -> bool:
+    """Whether measuring came to its end; Ctrl-C, and a CI job that is cancelled, leave what is known so far."""
+    from bench.report.progress import Progress, Silence
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    progress = Silence() if quiet else Progress()
+    try:
+        measure(progress=progress)
+    except KeyboardInterrupt:
+        return False
+    finally:
+        progress.close()
+    return True
+
+
+def write(folder: Path) -> Summary:
+    """Judge what a folder holds, and write its files."""
+    from bench.analysis.summary import summarise
+    from bench.report.files import write_report
+    from bench.store import read_environments, read_manifest, read_records
+
+    records, broken = read_records(folder)
+    summary = summarise(read_manifest(folder), read_environments(folder), records)
+    write_report(summary, folder)
+    if broken:
+        remark(f"{broken} line(s) of {folder / 'records.jsonl'} could not be read (a crash while writing): left out")
+    return summary
+
+
+def show_report(folder: Path) -> Summary:
+    """Judge what a folder holds, write its files and print the tables."""
+    from rich.console import Console
+
+    from bench.report.terminal import show
+
+    summary = write(folder)
+    console = Console()
+    show(summary, console)
+    console.print(f"report: {folder}", highlight=False, markup=False, soft_wrap=True)
+    return summary
+
+
+def report(folder: Annotated[str, typer.Argument(metavar="DIR", help="A report folder.")]) -> None:
+    """Render a report again from its records."""
+    show_report(Path(folder))
