@@ -13,6 +13,7 @@ from bench.measure.messages import (
     Failure,
     Measure,
     Open,
+    Probe,
     Reply,
     Request,
     Take,
@@ -35,6 +36,8 @@ OPEN = Open(
     like="no_bias",
     point=(("dtype", "nan"), ("flag", True), ("n", 4), ("none", None), ("x", 0.5)),
     seed=7,
+    extra=0.05,
+    settings=Settings(threads=1, deterministic_algorithms="warn"),
 )
 REQUESTS: tuple[Request, ...] = (
     Take(torch_name="cuda:1", settings=Settings(cudnn_benchmark=True, environment={"A": "1"})),
@@ -44,6 +47,7 @@ REQUESTS: tuple[Request, ...] = (
     Warm(name="bias", phase="forward"),
     Measure(steps=(Step(name=""), Step(name="bias", phase="forward", loops=3))),
     Facts(case=OPEN),
+    Probe(case=OPEN, level="full", knobs="threads=1", repeats=20, seconds=0.5, keep="/tmp/a", against="/tmp/b"),
     Close(),
 )
 SAMPLE = Sample(seconds=1e-3, flags=("preempted", "stolen"), siblings={"hot": 9e-4, "wall": float("inf")})
