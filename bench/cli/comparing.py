@@ -14,7 +14,7 @@ from bench.analysis import gate
 from bench.cli import options as o
 from bench.cli.measuring import write
 from bench.cli.options import make_options, seconds
-from bench.cli.saying import say
+from bench.cli.saying import progress_until_done, say
 
 if TYPE_CHECKING:
     from bench.analysis.change import Comparison
@@ -99,19 +99,15 @@ def _judge(measure: Callable[..., None], folder: Path, floor: float, *, confirm:
     """Measure, and with ``confirm`` measure the suspects again."""
     from bench.analysis.confirm import confirmed, suspicious
     from bench.measure.ab import SIDES, judge_ab
-    from bench.report.progress import Progress
 
-    progress = Progress()
+    with progress_until_done() as progress:
 
-    def judged(where: Path, only: Sequence[str]) -> Comparison:
-        measure(folder=where, only=only, progress=progress)
-        for side in SIDES:
-            write(where / side)
-        return judge_ab(where, floor=floor)
+        def judged(where: Path, only: Sequence[str]) -> Comparison:
+            measure(folder=where, only=only, progress=progress)
+            for side in SIDES:
+                write(where / side)
+            return judge_ab(where, floor=floor)
 
-    try:
         comparison = judged(folder, ())
         suspects = suspicious(comparison) if confirm else ()
         return confirmed(comparison, judged(folder / "confirm", suspects)) if suspects else comparison
-    finally:
-        progress.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,7 @@ import typer
 from bench.analysis import gate
 from bench.cli import options as o
 from bench.cli.options import make_options, seconds
-from bench.cli.saying import say
+from bench.cli.saying import progress_until_done, say
 
 
 def calibrate(
@@ -33,26 +34,16 @@ def calibrate(
     from bench.measure import session
     from bench.measure.calibration import measure_calibration
     from bench.report.calibration import show, write_picture
-    from bench.report.progress import Progress
     from bench.store import write_atomically
 
     options = make_options(device, tier, processes, "1%", "", 0, "120s")
     folder = Path(output) if output else session.calibration_folder(options)
-    progress = Progress()
-    try:
-        calibration = measure_calibration(
-            paths,
-            options,
-            folder=folder,
-            repeats=repeats,
-            shares=[parse_fraction(part.strip(), where="--inject") for part in inject.split(",") if part.strip()],
-            keyword=keyword,
-            command=sys.argv,
-            wait_seconds=seconds(wait, "--wait"),
-            progress=progress,
+    shares = [parse_fraction(part.strip(), where="--inject") for part in inject.split(",") if part.strip()]
+    measure = functools.partial(measure_calibration, paths, options, folder=folder, repeats=repeats, shares=shares)
+    with progress_until_done() as progress:
+        calibration = measure(
+            keyword=keyword, command=sys.argv, wait_seconds=seconds(wait, "--wait"), progress=progress
         )
-    finally:
-        progress.close()
     write_atomically(folder / "calibration.json", dumps(calibration))
     write_picture(calibration, folder)
     show(calibration, Console())

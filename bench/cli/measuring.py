@@ -14,7 +14,7 @@ import typer
 from bench.analysis import gate
 from bench.cli import options as o
 from bench.cli.options import make_options, seconds
-from bench.cli.saying import remark
+from bench.cli.saying import progress_until_done, remark
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -63,16 +63,12 @@ def run(
 
 def _finish(measure: Callable[..., None], quiet: bool) -> bool:
     """Whether measuring came to its end; Ctrl-C, and a CI job that is cancelled, leave what is known so far."""
-    from bench.report.progress import Progress, Silence
-
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    progress = Silence() if quiet else Progress()
     try:
-        measure(progress=progress)
+        with progress_until_done(quiet=quiet) as progress:
+            measure(progress=progress)
     except KeyboardInterrupt:
         return False
-    finally:
-        progress.close()
     return True
 
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench.report.progress import Progress, Silence
 
 
 def say(text: str) -> None:
@@ -13,3 +19,15 @@ def say(text: str) -> None:
 def remark(text: str) -> None:
     """Anything that is not the result."""
     sys.stderr.write(text + "\n")
+
+
+@contextlib.contextmanager
+def progress_until_done(*, quiet: bool = False) -> Iterator[Progress | Silence]:
+    """Somebody to tell how far measuring has come; the display is put away however it ends."""
+    from bench.report.progress import Progress, Silence
+
+    progress = Silence() if quiet else Progress()
+    try:
+        yield progress
+    finally:
+        progress.close()
