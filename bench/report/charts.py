@@ -30,7 +30,7 @@ from bench.report.words import escape, percent_tick, quantity
 WIDTH = 680.0
 _ROW = 20.0
 _CHARACTER = 6.4  # pixels of the 12 pixel sans serif, on average
-_LONGEST_LABEL = 38
+_LONGEST_LABEL = 44
 MOST_LINES = 48  # of the course of a run
 
 

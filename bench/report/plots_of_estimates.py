@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 
 ROW = 0.24  # inches per row of a chart
 MOST_ROWS = 120  # more are no picture any more; the sheet says how many it left to report.csv
-LONGEST_LABEL = 38
+LONGEST_LABEL = 44
 
 
 def ratio_figure(section: Section, below: str) -> Figure | None:
     """Every variant's time against the baseline's, with its interval."""
+    from matplotlib.ticker import LogLocator
+
     rows = ratios(section)
     if not rows:
         return None
@@ -38,6 +40,7 @@ def ratio_figure(section: Section, below: str) -> Figure | None:
         axes.plot([e.ratio or 1.0], [y], look(n).marker, color=look(n).colour)
     if is_wide:
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}x" if is_wide else percent_tick(x))
     axes.xaxis.set_minor_formatter(lambda *_: "")
     axes.set_xlabel(f"time against {_name(section.declaration.variants[0])} (left is faster), 95 % intervals")

@@ -151,9 +151,9 @@ class Course:
 
 
 def courses(section: Section) -> tuple[tuple[int, Course], ...]:
-    """Every case and phase with at least two processes: its variant's number and its course."""
+    """Every case and phase with valid samples in two processes or more: its variant's number and its course."""
     found = [
-        (variant.number, _course((record.process, samples.seconds) for record, samples in variant.processes))
+        (variant.number, _course((process, (middle,)) for process, middle in variant.middles().items()))
         for _, variants in taken(section)
         for variant in variants
     ]

@@ -18,6 +18,7 @@ from bench.report.sentences import headlines, remarks, subject
 from bench.report.words import counted, escape
 
 WIDE = 120  # columns from which a table has room for more than time, ratio and memory
+_GAP = 3  # columns between two columns of a table
 _STYLES = {"refuted": "bold red", "undecided": "yellow", "confirmed": "green", "not applicable": "dim"}
 
 
@@ -62,7 +63,7 @@ def _show_numbers(section: Section, columns: Sequence[Column], console: Console)
     header = ("variant", *(["phase"] if section.phases else []), *(column.title for column in columns))
     parts = [(row.point, _number_rows(section, row, columns)) for row in section.rows]
     everything = [header, *(texts for _, rows in parts for texts in rows)]
-    widths = [max(map(cell_len, column)) for column in zip(*everything, strict=True)]
+    widths = _fitted([max(map(cell_len, column)) for column in zip(*everything, strict=True)], console.width)
     console.print(_table(header, widths, len(columns)))
     for point, rows in parts:
         if point:
@@ -72,6 +73,13 @@ def _show_numbers(section: Section, columns: Sequence[Column], console: Console)
         for texts in rows:
             table.add_row(*map(Text, texts))
         console.print(table)
+
+
+def _fitted(widths: list[int], room: int) -> list[int]:
+    """Column widths with their gaps brought down to ``room``, the widest first, so that few words are broken."""
+    while sum(widths) + _GAP * (len(widths) - 1) > max(room, (_GAP + 4) * len(widths)):
+        widths[widths.index(max(widths))] -= 1
+    return widths
 
 
 def _table(header: Sequence[str], widths: Sequence[int], numbers: int) -> Table:
