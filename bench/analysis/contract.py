@@ -24,7 +24,7 @@ _ANY = ("cpu", "cuda")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Documented:
-    """A line of the documentation: with deterministic algorithms on, ``api`` raises, or switches to one that repeats."""
+    """A line of the documentation: with deterministic algorithms on, ``api`` raises, or acts deterministically."""
 
     api: str
     operators: tuple[str, ...]

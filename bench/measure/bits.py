@@ -61,7 +61,10 @@ def _hex(row: torch.Tensor) -> str:
 
 
 def ulp_distance(value: torch.Tensor, reference: torch.Tensor) -> float | None:
-    """Largest distance in units in the last place; infinite where only one is NaN, None where it has no meaning."""
+    """Largest distance in units in the last place: 0 for the same bits only.  None where it has no meaning.
+
+    -0.0 and 0.0 are neighbours, NaNs are as far apart as their payloads, and a number is infinitely far from any NaN.
+    """
     a, b = _plain(value), _plain(reference)
     if a.is_complex():
         a, b = torch.view_as_real(a), torch.view_as_real(b)
@@ -69,18 +72,19 @@ def ulp_distance(value: torch.Tensor, reference: torch.Tensor) -> float | None:
         return None
     if bool((a.isnan() != b.isnan()).any()):
         return float("inf")
-    known = ~a.isnan()
-    if not bool(known.any()):
-        return 0.0
-    # In double, because the distance of two int64 need not fit one; exact up to 2**53.
-    return float((_steps(a[known]) - _steps(b[known])).abs().max())
+    return float(_apart(_steps(a), _steps(b)).max()) if a.numel() else 0.0
 
 
 def _steps(values: torch.Tensor) -> torch.Tensor:
-    """How many representable values lie between zero and each value, with its sign."""
+    """The number of each value in the order of all values, 0.0 being number 0 and -0.0 number -1."""
     whole = values.contiguous().view(_INTEGERS[values.dtype]).to(torch.int64)
     lowest = -(2 ** (8 * values.element_size() - 1))
-    return torch.where(whole < 0, lowest - whole, whole).double()
+    return torch.where(whole < 0, -1 - (whole - lowest), whole)
+
+
+def _apart(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """Exact on one side of zero; across it the distance of two int64 need not fit one."""
+    return torch.where((a < 0) == (b < 0), (a - b).double(), a.double() - b.double()).abs()
 
 
 def relative_error(value: torch.Tensor, reference: torch.Tensor) -> float:
