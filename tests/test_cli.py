@@ -230,7 +230,7 @@ def test_a_run_writes_its_folder_and_prints_only_results(folder: Path) -> None:
     assert {path.name for path in (folder / "report").iterdir()} >= FILES
     assert list((folder / "report" / "plots").glob("*.svg"))
     assert "Is a sum of two tensors a sum?" in ran.stdout
-    assert "pass 2" in ran.stderr
+    assert "pass 1" in ran.stderr
     assert "pass 2" not in ran.stdout
     manifest = read_manifest(folder / "report")
     assert manifest.finished

@@ -111,6 +111,14 @@ def widest(ratios: Iterable[Sequence[float]], *, confidence: float) -> float | N
     return math.expm1(width) if math.isfinite(width) else None
 
 
+def processes_expected(ratios: Iterable[Sequence[float]], *, precision: float, confidence: float) -> int:
+    """How many processes a group will take, as far as its spread is known yet."""
+    series = tuple(ratios)
+    if _processes(series) < FEWEST:
+        return MINIMUM
+    return max(MINIMUM, _needed(series, math.log1p(precision), confidence, optimism=0.0))
+
+
 def _processes(ratios: Sequence[Sequence[float]]) -> int:
     return max(map(len, ratios), default=0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections import defaultdict
 from collections.abc import Sequence
@@ -41,17 +42,13 @@ def measure_calibration(
     manifest = new_manifest(folder.name, paths, found, cases, options, command)
     kinds = (0.0, *shares)
     folders: dict[float, list[Path]] = defaultdict(list)
-    with lock.hold(options.device, wait_seconds, progress.message):
-        launcher = Processes()
-        try:
-            for repeat in range(repeats):
-                for share in schedule.rotated(kinds, repeat):
-                    name = f"run-{repeat + 1:02d}" + (f"+{share:.3g}" if share else "")
-                    progress.message(f"run {repeat + 1} of {repeats}" + (f", {share:.1%} slower" if share else ""))
-                    _measure_one(found, manifest, options, folder / name, launcher, share, progress)
-                    folders[share].append(folder / name)
-        finally:
-            launcher.close()
+    with lock.hold(options.device, wait_seconds, progress.message), contextlib.closing(Processes()) as launcher:
+        for repeat in range(repeats):
+            for share in schedule.rotated(kinds, repeat):
+                name = f"run-{repeat + 1:02d}" + (f"+{share:.3g}" if share else "")
+                progress.message(f"run {repeat + 1} of {repeats}" + (f", {share:.1%} slower" if share else ""))
+                _measure_one(found, manifest, options, folder / name, launcher, share, progress)
+                folders[share].append(folder / name)
     runs = {share: [_estimates(f) for f in done] for share, done in folders.items()}
     return calibrate(runs[0.0], {share: runs[share] for share in shares}, machine=_machine(folders[0.0][0]))
 
@@ -65,15 +62,12 @@ def _measure_one(
     share: float,
     progress: Progress,
 ) -> None:
-    store = Store(folder)
-    try:
+    with contextlib.closing(Store(folder)) as store:
         own = dataclasses.replace(manifest, run=f"{manifest.run}/{folder.name}")
         store.write_manifest(own)
         groups = [_slowed(group, share) for group in make_groups(found, manifest.cases, options)]
         target = Target(side=Side(launcher=launcher), store=store, manifest=own)
         Run(options, groups, {"": target}, progress=progress).go()
-    finally:
-        store.close()
 
 
 def _slowed(group: Group, share: float) -> Group:

@@ -199,7 +199,7 @@ class Run:
                 self._crew.end_process()
                 self._progress.process_done(number, group.name, group.cost_seconds)
             self._crew.end_pass()
-            self._progress.pass_done(number, self._reached(), self._seconds_left())
+            self._progress.pass_done(number, self._reached(), self._seconds_expected(timed))
 
     def _turn_knobs(self) -> None:
         """The knob matrix, after everything else: whoever interrupts it has his run."""
@@ -253,6 +253,17 @@ class Run:
         """Whether the budget has no room for another process of a group; a first one is always granted."""
         late = self._seconds_left() <= group.cost_seconds
         return self._options.processes is None and bool(group.processes) and late
+
+    def _seconds_expected(self, timed: Sequence[Group]) -> float:
+        """How long the rest will take, as far as costs and spreads are known."""
+        wanted, seconds = self._options.processes, 0.0
+        for group in timed:
+            if group.alive and not (wanted is None and self._stops.get(group.name)):
+                expected = wanted or stopping.processes_expected(
+                    self._ratios[group.name].values(), precision=self._options.precision, confidence=CONFIDENCE
+                )
+                seconds += group.cost_seconds * max(0, expected - group.processes)
+        return seconds if wanted else min(seconds, max(0.0, self._seconds_left()))
 
     def _seconds_left(self) -> float:
         return self._deadline - time.monotonic()

@@ -167,10 +167,6 @@ def _go(
 @contextlib.contextmanager
 def opened(folder: Path, manifest: Manifest, launcher: Processes, settings: Settings | None = None) -> Iterator[Target]:
     """A folder to measure into, with its manifest written; its workers end and its store closes however this ends."""
-    store = Store(folder)
-    try:
+    with contextlib.closing(launcher), contextlib.closing(Store(folder)) as store:
         store.write_manifest(manifest)
         yield Target(side=Side(launcher=launcher, settings=settings), store=store, manifest=manifest)
-    finally:
-        launcher.close()
-        store.close()
