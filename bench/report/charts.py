@@ -148,17 +148,16 @@ def course_chart(section: Section) -> Markup:
     across = Scale(low=min(processes), high=max(processes), start=64, end=WIDTH - 20)
     up = Scale(low=min(percents), high=max(percents), start=170, end=8)
     parts = [y_axis(up, 64, WIDTH - 20, lambda y: f"{y:+g} %" if y else "0 %")]
-    parts += [x_axis(Scale(low=across.low, high=across.high, start=64, end=WIDTH - 20), 8, 170, lambda x: f"{x:g}")]
-    for class_, course in [
-        *((f"c{n % 7}", c) for n, c in shown),
-        *((f"beat beat{i % 3}", c) for i, (_, c) in enumerate(beats)),
-    ]:
+    parts += [x_axis(across, 8, 170, lambda x: f"{x:g}")]
+    drawn_as = [(f"c{n % 7}", c) for n, c in shown]
+    drawn_as += [(f"beat beat{i % 3}", c) for i, (_, c) in enumerate(beats)]
+    for class_, course in drawn_as:
         at = [f"{across.at(p):.0f} {up.at(y):.0f}" for p, y in zip(course.processes, course.percents, strict=True)]
         parts.append(element("path", d="M" + "L".join(at), class_=class_))
-    names = ", ".join(name for name, _ in beats)
-    parts.append(
-        text(WIDTH - 20, 202, f"process, in the order of the run{f'; grey: {names}' if names else ''}", "end", "t")
-    )
+    strokes = ("", " dashed", " dotted")
+    names = ", ".join(f"{escape(name, 24)}{strokes[i % 3]}" for i, (name, _) in enumerate(beats))
+    told = f"; metronomes in grey: {names}" if names else ""
+    parts.append(text(WIDTH - 20, 202, f"process, in the order of the run{told}", "end", "t"))
     drawn = picture(WIDTH, 208, f"{section.name}: the course of the run", parts)
     return drawn + legend(section.numbered({n for n, _ in shown}))
 
