@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from bench.analysis.claims import judge
 from bench.analysis.estimate import estimate
+from bench.analysis.plausible import refuse
 from bench.analysis.rows import worst
 from bench.model import Case, Declaration, Environment, Estimate, Manifest, Record, Status, Verdict
 
@@ -42,6 +43,7 @@ def summarise(
     measured = tuple(record for record in everything if not record.knobs)
     phases = {(d.suite, d.benchmark): d.phases for d in manifest.declarations}
     estimates = estimate(measured, confidence=confidence, stops=manifest.stops, phases=phases)
+    estimates = refuse(estimates, environments, manifest.ceilings)
     estimates += tuple(_unmeasured(manifest, estimates, measured))
     of_benchmark, records_of = _by_benchmark(estimates), _by_benchmark(measured)
     return Summary(
