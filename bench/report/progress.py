@@ -12,7 +12,7 @@ from rich.text import Text
 
 from bench.report.words import counted, duration, escape, share
 
-_BAR = 24  # characters
+_BAR = 16  # characters
 _QUIET_SECONDS = 5.0  # between lines of a log
 
 
@@ -28,7 +28,7 @@ class Progress:
         self._live: Live | None = None
         self._groups = self._passes = self._pass = 1
         self._done = 0
-        self._current = self._precision = ""
+        self._current, self._precision = "", "precision not known yet"
         self._started = self._ends = clock()
         self._spoken = -math.inf
         self._told = False
@@ -84,14 +84,14 @@ class Progress:
 
     def _text(self) -> Text:
         filled = min(_BAR, _BAR * self._done // self._groups)
-        parts = [
+        first = (
             f"pass {self._pass} of about {max(self._passes, self._pass)}",
             "━" * filled + "─" * (_BAR - filled),
             f"{self._done} of {counted(self._groups, 'group')}",
-            *([self._precision] if self._precision else []),
             self._left(),
-        ]
-        return Text(f"{'  '.join(parts)}\n  {self._current}", no_wrap=True, overflow="ellipsis")
+        )
+        lines = ("  ".join(first), f"  {self._precision}", f"  {self._current}")
+        return Text("\n".join(lines), no_wrap=True, overflow="ellipsis")
 
 
 def _widest(precision_reached: Mapping[str, float | None]) -> str:

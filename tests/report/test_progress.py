@@ -1,4 +1,5 @@
 import io
+import re
 from collections.abc import Callable
 
 from rich.console import Console
@@ -56,6 +57,20 @@ def test_a_terminal_shows_pass_groups_precision_and_time_left():
     for part in ("pass 2 of about 3", "1 of 2 groups", "widest ±3 % (b)", "about 12 s left", "b took 3.0 s"):
         assert part in shown
     progress.close()
+    progress.close()
+
+
+def test_the_display_fits_80_columns_whatever_the_names():
+    file = Terminal()
+    progress = Progress(Console(file=file, width=80, force_terminal=True, color_system=None), Clock())
+    progress.start(["g" * 300] * 40, 12)
+    progress.process_done(1, "g" * 300, 100.0)
+    progress.pass_done(1, {"g" * 300: 0.5}, 4000.0)
+    shown = file.getvalue()
+    assert "about 1 h 6 min left" in shown
+    assert "widest ±50 %" in shown
+    lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown).replace("\r", "\n").split("\n")
+    assert max(map(len, lines)) <= 80
     progress.close()
 
 
