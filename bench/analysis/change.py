@@ -26,6 +26,7 @@ class Change:
     as reported, in ``unit``.  ``ratio`` (new / base) with its interval is what was tested: of adjusted times where
     ``adjusted`` says so; ``raw_ratio`` is of the values as reported.  ``p``: probability of a difference this large
     with the true one at the ``floor``; ``fdr``: the false-discovery rate at which it would be called a change.
+    ``machine``: how much longer the metronomes took meanwhile, as a ratio.
     ``bits``: ``same bits``, ``other bits`` or unknown.  ``excused``: why this does not count for the exit status.
     """
 
@@ -45,6 +46,7 @@ class Change:
     p: float | None = None
     fdr: float | None = None
     floor: float | None = None
+    machine: float | None = None
     base_processes: int = 0
     new_processes: int = 0
     bits: str = ""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from statistics import median
 
 from bench.analysis.change import STATES, Change, Comparison, Pair, State
 from bench.analysis.comparability import VERSION, check_allowed, differences, same_metronome, unknown_facts
@@ -13,6 +14,7 @@ from bench.analysis.gate import INCOMPARABLE, INVALID, MISSING, UNRESOLVED, WORS
 from bench.analysis.intervals import FEWEST
 from bench.analysis.judging import Rule, judge
 from bench.analysis.matching import Found, Sides, Trial, match
+from bench.analysis.phrases import percent
 from bench.analysis.renames import hints
 from bench.analysis.reported import Report
 from bench.errors import BenchError
@@ -31,6 +33,8 @@ STATUSES: Mapping[str, int] = {
     "unresolved": UNRESOLVED,
 }
 FAIL_ON = "worse,missing,failed"
+# A machine whose metronomes moved by more than this is worth a sentence.
+WORTH_TELLING = 0.01
 # Nothing was judged there, so whatever the user asked for, it is no pass.
 ALWAYS: frozenset[State] = frozenset({"incomparable", "invalid"})
 
@@ -76,7 +80,7 @@ def _pairs(
 ) -> tuple[Pair, ...]:
     """All pairs, judged together: every one of them is a chance for a false alarm."""
     sides = [_sides(base, new, allow) for base, new in reports]
-    found = [tuple(_with_pairs(item, paired) for item in match(side)) for side in sides]
+    found = [_with_pace([_with_pairs(item, paired) for item in match(side)]) for side in sides]
     judged = iter(judge([item for items in found for item in items if isinstance(item, Trial)], rule))
     return tuple(
         _pair(side, [next(judged) if isinstance(item, Trial) else item for item in items], allow)
@@ -95,7 +99,21 @@ def _with_pairs(item: Found, paired: Paired) -> Found:
     if ratios is None or len(ratios) < FEWEST:
         return item
     ones = (1.0,) * len(ratios)
-    return replace(item, base_values=ones, new_values=tuple(map(math.exp, ratios)), adjusted=False)
+    return replace(item, base_values=ones, new_values=tuple(map(math.exp, ratios)), adjusted=False, pace=0.0)
+
+
+def _with_pace(items: Sequence[Found]) -> Sequence[Found]:
+    """The pace of the machine for the times beside which it was not known, such as those of first calls."""
+    known = [item.pace for item in items if isinstance(item, Trial) and item.pace is not None]
+    if not known:
+        return items
+    usual = median(known)
+    return [
+        replace(item, pace=usual)
+        if isinstance(item, Trial) and item.pace is None and item.match.new.unit == "s"
+        else item
+        for item in items
+    ]
 
 
 def _sides(base: Report, new: Report, allow: Collection[str]) -> Sides:
@@ -131,6 +149,13 @@ def _pair(sides: Sides, changes: Sequence[Change], allow: Collection[str]) -> Pa
 def _notes(sides: Sides, changes: Sequence[Change]) -> Iterator[str]:
     if sides.base.unfinished:
         yield f"{sides.base.name} is not finished: {sides.base.unfinished}"
+    paces = [change.machine for change in changes if change.machine is not None]
+    if paces and abs(math.log(median(paces))) > WORTH_TELLING:
+        way, by = ("slower", median(paces)) if median(paces) > 1 else ("faster", 1 / median(paces))
+        yield (
+            f"the machine itself was {percent(by - 1)} {way} while {sides.new.name} was measured (metronomes): "
+            "measure again when it is quiet, or both side by side with bench ab"
+        )
     adjusted = sum(change.adjusted for change in changes)
     if adjusted:
         yield f"{adjusted} times were compared as adjusted by the metronomes; the values shown are raw"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -61,12 +62,17 @@ class Match:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """A match that process values will decide; both sides have enough of them, all positive and not constant."""
+    """A match that process values will decide; both sides have enough of them, all positive and not constant.
+
+    ``pace``: log of how much longer the metronomes took beside the new values than beside the base's; None where
+    that is not known.
+    """
 
     match: Match
     base_values: tuple[float, ...]
     new_values: tuple[float, ...]
     adjusted: bool = False
+    pace: float | None = None
 
 
 Found = Change | Trial
@@ -171,9 +177,8 @@ def _two(match: Match, before: Rows, after: Rows, sides: Sides) -> Found:
     if is_exact(new.metric) or isinstance(new.value, str) or isinstance(old.value, str):
         state, reason = _exact(old, new, sides, repeats=_repeats(before) and _repeats(after))
         return match.change(state, reason, ratio=_ratio(old.value, new.value))
-    adjusted = _adjusted(new.metric, before, after) if sides.adjust else None
-    tested_old, tested_new = adjusted or (old, new)
-    return _tested(match, tested_old.process_values, tested_new.process_values, adjusted is not None)
+    stand_ins = _adjusted(new.metric, before, after) if sides.adjust else None
+    return _tested(match, *(stand_ins or (old, new)))
 
 
 def _troubled(match: Match) -> Change:
@@ -187,12 +192,17 @@ def _troubled(match: Match) -> Change:
     return match.change(state, _because(new), excused="it had no result in the base either" if known else "")
 
 
-def _tested(match: Match, base: tuple[float, ...], new: tuple[float, ...], adjusted: bool) -> Found:
-    reason = _untestable(base, new)
-    if not reason:
-        return Trial(match=match, base_values=base, new_values=new, adjusted=adjusted)
-    ratio = _ratio(match.old.value, match.new.value)
-    return match.change("unresolved", reason, ratio=ratio, base_processes=len(base), new_processes=len(new))
+def _tested(match: Match, old: Row, new: Row) -> Found:
+    """A trial of the rows' process values; the rows are those of the match, or its times as adjusted."""
+    raw, ratio = _ratio(match.old.value, match.new.value), _ratio(old.value, new.value)
+    base_values, new_values = old.process_values, new.process_values
+    reason = _untestable(base_values, new_values)
+    if reason:
+        counts = {"base_processes": len(base_values), "new_processes": len(new_values)}
+        return match.change("unresolved", reason, ratio=raw, **counts)
+    is_adjusted = new is not match.new
+    pace = math.log(raw / ratio) if is_adjusted and raw and ratio else None
+    return Trial(match=match, base_values=base_values, new_values=new_values, adjusted=is_adjusted, pace=pace)
 
 
 def _ratio(base: float | str | None, new: float | str | None) -> float | None:

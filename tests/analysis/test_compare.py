@@ -246,6 +246,54 @@ def test_adjusted_times_decide_when_the_metronomes_are_the_same() -> None:
     assert (raw.state, raw.adjusted) == ("unresolved", False)
 
 
+def beside(values: tuple[float, ...], beat: float, name: str = "base", **more: Row) -> Report:
+    """Times of a machine whose metronomes took ``beat`` times their nominal time."""
+    adjusted = row([v / beat for v in values], metric="time/forward/adjusted")
+    return report(row(values), adjusted, *more.values(), name=name)
+
+
+def test_a_machine_that_moved_leaves_a_change_of_its_size_unresolved() -> None:
+    """10 % remain after adjusting for a machine that was 8 % slower: as much as the machine may have done itself."""
+    moved = [v * 1.08 for v in SLOWER]
+    comparison = compare([beside(BASE, 1.0), beside(tuple(moved), 1.08, "new")])
+    (change,) = comparison.changes
+    assert (change.state, change.adjusted) == ("unresolved", True)
+    assert change.reason == "the machine was 8.0 % slower beside it: no change below 12 % is told"
+    assert change.machine == pytest.approx(1.08)
+    assert comparison.pairs[0].notes[0].startswith("the machine itself was 8.0 % slower while new was measured")
+    steady = compare([beside(BASE, 1.0), beside(SLOWER, 1.0, "new")])
+    assert steady.changes[0].state == "worse"
+    assert not any("machine itself" in note for note in steady.pairs[0].notes)
+
+
+def test_a_change_far_beyond_what_the_machine_did_is_still_told() -> None:
+    twice = tuple(2 * v for v in SLOWER)
+    assert compare([beside(BASE, 1.0), beside(twice, 1.08, "new")]).changes[0].state == "worse"
+
+
+def test_a_machine_that_was_faster_counts_as_much() -> None:
+    faster = tuple(v / 1.2 for v in BASE)
+    (change,) = compare([beside(BASE, 1.0), beside(faster, 1 / 1.08, "new")]).changes
+    assert (change.state, change.reason.split(":")[0]) == ("unresolved", "the machine was 8.0 % faster beside it")
+
+
+def test_a_machine_that_moved_makes_nothing_the_same_that_is_not() -> None:
+    """The interval must lie within the floor that was asked for, not within what the machine may have done."""
+    shifted = tuple(v * 1.05 * 1.08 for v in SAME)
+    assert compare([beside(BASE, 1.0), beside(shifted, 1.08, "new")]).changes[0].state == "unresolved"
+    alike = tuple(v * 1.08 for v in SAME)
+    assert compare([beside(BASE, 1.0), beside(alike, 1.08, "new")]).changes[0].state == "same"
+
+
+def test_times_without_metronomes_beside_them_take_the_pace_of_the_others() -> None:
+    first = {"metric": "first_call/forward"}
+    base = beside(BASE, 1.0, first=row(BASE, **first))
+    new = beside(tuple(v * 1.08 for v in BASE), 1.08, "new", first=row(SLOWER, **first))
+    found = {change.metric: change for change in changes(base, new)}
+    assert found["first_call/forward"].state == "unresolved"
+    assert found["first_call/forward"].machine == pytest.approx(1.08)
+
+
 def test_adjusted_times_of_unknown_metronomes_are_not_used_and_that_is_said() -> None:
     sides = [report(row(BASE), row(BASE, metric="time/forward/adjusted"), facts={"cpu": ("x",)}) for _ in range(2)]
     comparison = compare(sides)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -117,6 +118,26 @@ def test_power_grows_with_the_change_with_processes_and_with_quiet(capsys: pytes
         assert table[spread, 12] <= table[spread, 40]
     # METHOD, the bar: +5 % in at least 80 %, with 40 short processes; the spread of adjusted times is 2-5 %.
     assert table[0.03, 40][1] >= 0.8
+
+
+def test_a_machine_that_moved_raises_no_alarm_whatever_a_case_makes_of_it() -> None:
+    """The metronomes took 10 % longer; cases slow by anything from nothing to two and a half times as much."""
+    rng = np.random.default_rng(RNG_SEED)
+    pace = np.log(1.1)
+
+    def alarms(known: bool) -> int:
+        found = 0
+        for _ in range(100):
+            left = pace * (rng.uniform(0, 2.5, 8) - 1)
+            moved = [
+                replace(t, adjusted=True, pace=pace if known else 0.0)
+                for t in trials(rng, left, processes=20, spread=0.02)
+            ]
+            found += bool({"worse", "better"} & set(states(moved, Rule())))
+        return found
+
+    assert alarms(known=True) <= 1
+    assert alarms(known=False) >= 50
 
 
 def test_what_is_called_the_same_is_the_same() -> None:
