@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from bench.analysis.intervals import FEWEST, quantile, share_interval
-from bench.analysis.judging import FDR, FLOOR
+from bench.analysis.judging import FDR, FLOOR, machine_moved
 from bench.analysis.phrases import percent
 from bench.analysis.welch import effects, false_discovery_adjusted, moments
 from bench.errors import BenchError
@@ -36,8 +36,6 @@ _WITHIN_FLOOR = 0.99
 
 Run = Sequence[Estimate]
 Key = tuple[str, str]
-# Case and metric -> process values.
-Values = Mapping[Key, tuple[float, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,13 +205,37 @@ def _is_adjusted(estimate: Estimate) -> bool:
     return estimate.metric.endswith("/adjusted")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Series:
+    """The process values of a case and metric in one run; ``beat``: log of the metronomes that adjusting took out."""
+
+    values: tuple[float, ...]
+    beat: float | None = None
+
+    def moved(self, base: _Series) -> float:
+        """What the machine may have made of itself since ``base``."""
+        if self.beat is None or base.beat is None:
+            return 0.0
+        return machine_moved(self.beat - base.beat, adjusted=True)
+
+
+Values = Mapping[Key, _Series]
+
+
 def _values(run: Run, adjusted: frozenset[Key]) -> Values:
     by_name = {(e.case.id, e.metric): e for e in run}
     found = {
-        key: by_name[key[0], f"{key[1]}/adjusted"].process_values if key in adjusted else e.process_values
+        key: _beside(e, by_name[key[0], f"{key[1]}/adjusted"]) if key in adjusted else _Series(values=e.process_values)
         for key, e in _headlines(run).items()
     }
-    return {key: v for key, v in found.items() if len(v) >= FEWEST and len(set(v)) > 1}
+    return {key: s for key, s in found.items() if len(s.values) >= FEWEST and len(set(s.values)) > 1}
+
+
+def _beside(raw: Estimate, adjusted: Estimate) -> _Series:
+    before, after = raw.value, adjusted.value
+    if isinstance(before, float) and isinstance(after, float) and min(before, after) > 0:
+        return _Series(values=adjusted.process_values, beat=math.log(before / after))
+    return _Series(values=adjusted.process_values)
 
 
 def _common(runs: Sequence[Values]) -> tuple[Key, ...]:
@@ -255,15 +277,15 @@ class _Gate:
 
     def told(self, base: Values, new: Values) -> dict[Key, float]:
         """Case and metric -> effect, where a change is told."""
-        limits = np.full(len(self.keys), math.log1p(self.asked_floor))
-        before, after = moments([base[k] for k in self.keys]), moments([new[k] for k in self.keys])
+        limits = np.maximum(math.log1p(self.asked_floor), [new[k].moved(base[k]) for k in self.keys])
+        before, after = moments([base[k].values for k in self.keys]), moments([new[k].values for k in self.keys])
         found = effects(before, after, limits, 1 - self.fdr)
         told = false_discovery_adjusted(found.p) <= self.fdr
         return {key: e for key, e, is_told in zip(self.keys, found.effect.tolist(), told, strict=True) if is_told}
 
-    def seen(self, key: Key, runs: Sequence[tuple[float, ...]]) -> dict[str, Any]:
+    def seen(self, key: Key, runs: Sequence[_Series]) -> dict[str, Any]:
         """How far runs of the same code lie apart, and what can be seen through that."""
-        known = moments(runs)
+        known = moments([run.values for run in runs])
         between = float(known.mean.std(ddof=1))
         excess = max(0.0, between**2 - float((known.variance / known.number).mean()))
         own_floor = math.expm1(quantile(len(runs) - 1, _WITHIN_FLOOR) * math.sqrt(2 * excess))
@@ -278,14 +300,15 @@ class _Gate:
             "smallest_change": float(np.quantile(visible, POWER, method="higher")) if enough else None,
         }
 
-    def _visible(self, runs: Sequence[tuple[float, ...]], smallest: float) -> tuple[float, ...]:
+    def _visible(self, runs: Sequence[_Series], smallest: float) -> tuple[float, ...]:
         """For each ordered pair of runs, the slowdown of the second that would just have been told.
 
         One change among many must reach the first step of Benjamini and Hochberg.
         """
         pairs = list(permutations(runs, 2))
-        limits = np.full(len(pairs), math.log1p(smallest))
+        limits = np.maximum(math.log1p(smallest), [new.moved(base) for base, new in pairs])
         first_step = 1 - 2 * self.fdr / len(self.keys)
-        seen = effects(moments([a for a, _ in pairs]), moments([b for _, b in pairs]), limits, first_step)
+        before, after = moments([base.values for base, _ in pairs]), moments([new.values for _, new in pairs])
+        seen = effects(before, after, limits, first_step)
         needed = limits + (seen.high - seen.effect) - seen.effect
         return tuple(sorted(np.expm1(np.maximum(needed, 0.0)).tolist()))

@@ -54,7 +54,9 @@ def judge(trials: Sequence[Trial], rule: Rule) -> tuple[Change, ...]:
     base, new = moments([t.base_values for t in trials]), moments([t.new_values for t in trials])
     floors = [rule.floor_of(trial) for trial in trials]
     limits = np.log1p(floors)
-    found = effects(base, new, np.maximum(limits, [_machine_moved(trial) for trial in trials]), rule.confidence)
+    found = effects(
+        base, new, np.maximum(limits, [machine_moved(t.pace, adjusted=t.adjusted) for t in trials]), rule.confidence
+    )
     adjusted = false_discovery_adjusted(found.p)
     # The p that one more rejection would need: what an unresolved trial has to reach.
     alpha = rule.fdr * min(1.0, (np.count_nonzero(adjusted <= rule.fdr) + 1) / len(trials))
@@ -68,9 +70,9 @@ def judge(trials: Sequence[Trial], rule: Rule) -> tuple[Change, ...]:
     )
 
 
-def _machine_moved(trial: Trial) -> float:
+def machine_moved(pace: float | None, *, adjusted: bool) -> float:
     """The log change that a machine whose metronomes moved may make of itself; raw times hold all of it."""
-    return abs(trial.pace or 0.0) * (BEYOND_METRONOMES if trial.adjusted else 1 + BEYOND_METRONOMES)
+    return abs(pace or 0.0) * (BEYOND_METRONOMES if adjusted else 1 + BEYOND_METRONOMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def _decide(
     trial: Trial, found: _Outcome, *, limit: float, floor: float, variance: float, alpha: float, rule: Rule
 ) -> Change:
     state, reason = _state(trial.match.new.better, found, limit, rule)
-    moved = _machine_moved(trial)
+    moved = machine_moved(trial.pace, adjusted=trial.adjusted)
     if state == "unresolved" and not reason and moved > limit:
         way = "slower" if (trial.pace or 0.0) > 0 else "faster"
         by, least = percent(math.expm1(abs(trial.pace or 0.0))), percent(math.expm1(moved))

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -103,6 +104,23 @@ def test_adjusted_times_stand_in_where_every_run_has_them() -> None:
     mixed = calibrate([*(with_adjusted(seed) for seed in range(4)), run(4, between=0.3)])
     assert [c.adjusted for c in mixed.cases] == [False] * 4
     assert mixed.false_alarms.hits > 0
+
+
+def test_what_the_machine_may_have_done_itself_is_no_alarm_and_hides_small_changes() -> None:
+    """As in `compare`: metronomes that moved by 10 % between two runs hide changes of up to 15 %."""
+
+    def beside(seed: int, beat: float) -> list[Estimate]:
+        steady = run(seed, between=0.05)
+        raw = [replace(e, value=beat * float(e.value or 0)) for e in steady]
+        return [*raw, *(replace(e, metric=f"{e.metric}/adjusted") for e in steady)]
+
+    still = calibrate([beside(seed, 1.0) for seed in range(5)])
+    moving = calibrate([beside(seed, 1.1**seed) for seed in range(5)])
+    assert still.false_alarms.hits > 0
+    assert moving.false_alarms.hits == 0
+    for calm, wild in zip(still.cases, moving.cases, strict=True):
+        assert min(wild.visible) > 0.1
+        assert max(wild.visible) > max(calm.visible)
 
 
 def test_cases_that_some_run_lacks_are_left_out() -> None:
