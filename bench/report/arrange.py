@@ -52,11 +52,12 @@ class Row:
 class Section:
     """One benchmark: its declaration, its groups, and what became of its claims.
 
-    ``common``: the axes that are the same at all its points.
+    ``common``: the axes that are the same at all its points.  ``phases``: those that were timed, in the order declared.
     """
 
     declaration: Declaration
     common: str
+    phases: tuple[str, ...]
     rows: tuple[Row, ...]
     verdicts: tuple[Verdict, ...]
 
@@ -78,12 +79,6 @@ class Section:
         variants = self.declaration.variants
         return tuple((n, variants[n] if n < len(variants) else "other") for n in sorted(numbers))
 
-    @property
-    def phases(self) -> tuple[str, ...]:
-        """The phases that were timed, in the order declared."""
-        timed = {m.split("/")[1] for row in self.rows for c in row.cells for m in c.estimates if kind(m) == "time"}
-        return tuple(phase for phase in self.declaration.phases if phase in timed)
-
 
 def sections(summary: Summary) -> tuple[Section, ...]:
     """Every benchmark of the manifest in its order, those that were skipped or never reached included."""
@@ -94,6 +89,7 @@ def sections(summary: Summary) -> tuple[Section, ...]:
         Section(
             declaration=d,
             common=_text(point for point in cases[key][0].point if point not in varying) if cases[key] else "",
+            phases=_phases(d, [cells[case.id] for case in cases[key]]),
             rows=_rows(cases[key], cells, varying),
             verdicts=tuple(verdicts[key]),
         )
@@ -101,6 +97,11 @@ def sections(summary: Summary) -> tuple[Section, ...]:
         for key in [(d.suite, d.benchmark)]
         for varying in [_varying(cases[key])]
     )
+
+
+def _phases(declaration: Declaration, cells: Iterable[Cell]) -> tuple[str, ...]:
+    named = {name.split("/")[1] for cell in cells for name in cell.estimates if kind(name) == "time"}
+    return tuple(phase for phase in declaration.phases if phase in named)
 
 
 def _varying(cases: Iterable[Case]) -> frozenset[tuple[str, Value]]:

@@ -26,7 +26,9 @@ class Scale:
 
     def at(self, value: float) -> float:
         """The pixel of a value; values beyond the ends stand at them."""
-        low, high, value = (math.log(v) if self.is_log else v for v in (self.low, self.high, value))
+        low, high = self.low, self.high
+        if self.is_log:
+            low, high, value = math.log(low), math.log(high), math.log(value)
         part = (value - low) / (high - low) if high > low else 0.5
         return self.start + min(1.0, max(0.0, part)) * (self.end - self.start)
 
