@@ -104,6 +104,10 @@ class Worker:
             raise BenchError("a worker takes a device before anything else")
         return self._device
 
+    def block(self, name: str, phase: str) -> Block:
+        """What ``Warm`` made ready, for a stopwatch in this process."""
+        return self._blocks[name, phase]
+
     def _open(self, request: Open) -> Reply:
         benchmark = self._prepare(request)
         subject = self._build_fairly(benchmark, request)
