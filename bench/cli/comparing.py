@@ -12,7 +12,7 @@ import typer
 
 from bench.analysis import gate
 from bench.cli import options as o
-from bench.cli.measuring import write
+from bench.cli.measuring import summary_of
 from bench.cli.options import make_options, seconds
 from bench.cli.saying import progress_until_done, say
 
@@ -99,13 +99,14 @@ def _judge(measure: Callable[..., None], folder: Path, floor: float, *, confirm:
     """Measure, and with ``confirm`` measure the suspects again."""
     from bench.analysis.confirm import confirmed, suspicious
     from bench.measure.ab import SIDES, judge_ab
+    from bench.report.files import write_tables
 
     with progress_until_done() as progress:
 
         def judged(where: Path, only: Sequence[str]) -> Comparison:
             measure(folder=where, only=only, progress=progress)
             for side in SIDES:
-                write(where / side)
+                write_tables(summary_of(where / side), where / side)
             return judge_ab(where, floor=floor)
 
         comparison = judged(folder, ())

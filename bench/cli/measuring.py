@@ -14,7 +14,7 @@ import typer
 from bench.analysis import gate
 from bench.cli import options as o
 from bench.cli.options import make_options, seconds
-from bench.cli.saying import progress_until_done, remark
+from bench.cli.saying import progress_until_done, remark, say
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -72,33 +72,43 @@ def _finish(measure: Callable[..., None], quiet: bool) -> bool:
     return True
 
 
-def write(folder: Path) -> Summary:
-    """Judge what a folder holds, and write its files."""
+def summary_of(folder: Path) -> Summary:
+    """Judge what a folder holds."""
     from bench.analysis.summary import summarise
-    from bench.report.files import write_report
     from bench.store import read_environments, read_manifest, read_records
 
     records, broken = read_records(folder)
-    summary = summarise(read_manifest(folder), read_environments(folder), records)
-    write_report(summary, folder)
     if broken:
         remark(f"{broken} line(s) of {folder / 'records.jsonl'} could not be read (a crash while writing): left out")
-    return summary
+    return summarise(read_manifest(folder), read_environments(folder), records)
 
 
 def show_report(folder: Path) -> Summary:
     """Judge what a folder holds, write its files and print the tables."""
     from rich.console import Console
 
+    from bench.report.files import write_report
     from bench.report.terminal import show
 
-    summary = write(folder)
+    summary = summary_of(folder)
+    write_report(summary, folder)
     console = Console()
     show(summary, console)
     console.print(f"report: {folder}", highlight=False, markup=False, soft_wrap=True)
     return summary
 
 
-def report(folder: Annotated[str, typer.Argument(metavar="DIR", help="A report folder.")]) -> None:
+def report(
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="A report folder.")],
+    export: Annotated[
+        str, typer.Option(metavar="FORM", help="Print it for pytest-benchmark, bencher, … instead.")
+    ] = "",
+) -> None:
     """Render a report again from its records."""
-    show_report(Path(folder))
+    if not export:
+        show_report(Path(folder))
+        return
+    from bench.interop.exports import export as exported
+    from bench.interop.reading import read
+
+    say(exported(read(folder), export).rstrip())

@@ -15,10 +15,15 @@ from bench.store import write_atomically
 
 def write_report(summary: Summary, folder: Path) -> None:
     """Write the tables, ``report.md``, ``report.html`` and the plots into ``folder``, over what stood there."""
-    write_csv(estimates_frame(summary), folder / "report.csv")
-    write_csv(verdicts_frame(summary), folder / "verdicts.csv")
-    write_csv(reproducibility_frame(summary), folder / "reproducibility.csv")
+    write_tables(summary, folder)
     write_atomically(folder / "report.md", markdown(summary))
     write_atomically(folder / "report.html", html(summary))
     write_atomically(folder / "junit.xml", junit(summary))
     write_plots(summary, folder / "plots")
+
+
+def write_tables(summary: Summary, folder: Path) -> None:
+    """Write what programs read: ``report.csv``, ``verdicts.csv`` and ``reproducibility.csv``."""
+    write_csv(estimates_frame(summary), folder / "report.csv")
+    write_csv(verdicts_frame(summary), folder / "verdicts.csv")
+    write_csv(reproducibility_frame(summary), folder / "reproducibility.csv")
