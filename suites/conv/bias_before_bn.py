@@ -10,7 +10,7 @@ from ._shapes import CIFAR, CONV2_3X3, CONV2_EXPAND, CONV4_3X3, RESNET50, UNET, 
 
 @benchmark(
     variants={"no_bias": False, "bias": True},  # the first is the baseline; the value is the first argument
-    cpu=points([CIFAR, CONV2_3X3, CONV2_EXPAND, CONV4_3X3], n=[2], dtype=["float32"]),
+    cpu=points([CIFAR, CONV2_3X3, CONV2_EXPAND, CONV4_3X3], n=[4], dtype=["float32"]),
     cuda=[
         *points(RESNET50, n=[64], dtype=["bfloat16", "float32"]),
         *map(large, points([*VGG, UNET], n=[32], dtype=["bfloat16"])),
