@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 
 import torch
 
+from bench.discover import Found
 from bench.measure.device import Block, Device
 from bench.measure.messages import Facts, Failure, Open, Reply, Request, Warm
 from bench.measure.state import untouched
 from bench.measure.worker import Worker
-from bench.model import Value
+from bench.model import Case, Value
 from bench.suite import Settings, Subject
 
 # They describe a whole process, which here holds everything else too.
@@ -29,6 +30,19 @@ class Unmeasured(Exception):  # noqa: N818  an event of measuring, not a mistake
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.reason)
         self.failure = failure
+
+
+def open_request(found: Found, case: Case, seed: int) -> Open:
+    """What a worker is told to build a case."""
+    return Open(
+        name=case.variant,
+        file=str(found.path),
+        benchmark=case.benchmark,
+        variant=case.variant,
+        like=case.baseline,
+        point=case.point,
+        seed=seed,
+    )
 
 
 @contextlib.contextmanager
