@@ -11,7 +11,7 @@ from bench.measure.device import Block, Device
 # Long against timer resolution (~50 ns) and scheduling hiccups, short against machine drift; METHOD.md section 3.
 SAMPLE_SECONDS = 0.002
 # One process of a group: enough rounds for a median, few enough that many processes fit a budget.
-PROCESS_SECONDS = 0.08
+PROCESS_SECONDS = 0.04
 ROUNDS = (5, 24)
 # Warming up ends when calls stop getting faster, at the latest after this.
 SETTLE_SECONDS, SETTLE_CALLS = 0.06, 60

@@ -21,22 +21,27 @@ NAMES = ("conv_bias", "conv", "conv_channels_last", "conv_dilated", "contiguous"
 def plain(name: str) -> Callable[[], object]:
     """An operation without any slowdown, on inputs from a fixed seed."""
     generator = torch.Generator().manual_seed(0)
-    x = torch.randn(4, 32, 56, 56, generator=generator)
-    w, b = torch.randn(32, 32, 3, 3, generator=generator), torch.randn(32, generator=generator)
-    m, n = torch.randn(32, 128, 128, generator=generator), torch.randn(32, 128, 128, generator=generator)
-    xc, wc = x.to(memory_format=torch.channels_last), w.to(memory_format=torch.channels_last)
-    permuted, small = torch.randn(16, 64, 56, 56, generator=generator).permute(0, 2, 3, 1), torch.randn(64)
-    makers: dict[str, Callable[[], object]] = {
-        "conv_bias": lambda: F.conv2d(x, w, b, padding=1),
-        "conv": lambda: F.conv2d(x, w, padding=1),
-        "conv_channels_last": lambda: F.conv2d(xc, wc, padding=1),
-        "conv_dilated": lambda: F.conv2d(x, w, padding=2, dilation=2),
-        "contiguous": permuted.contiguous,
-        "bmm": lambda: torch.bmm(m, n),
-        "matmul_broadcast": lambda: torch.matmul(m, n[0]),
-        "add": lambda: small + small,
-    }
-    return makers[name]
+
+    def drawn(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=generator)
+
+    if name.startswith("conv"):
+        return _convolution(name, drawn(4, 32, 56, 56), drawn(32, 32, 3, 3), drawn(32))
+    if name == "contiguous":
+        permuted = drawn(16, 64, 56, 56).permute(0, 2, 3, 1)
+        return permuted.contiguous
+    if name == "add":
+        small = drawn(64)
+        return lambda: small + small
+    a, b = drawn(32, 128, 128), drawn(32, 128, 128)
+    return (lambda: torch.bmm(a, b)) if name == "bmm" else (lambda: torch.matmul(a, b[0]))
+
+
+def _convolution(name: str, x: torch.Tensor, w: torch.Tensor, b: torch.Tensor) -> Callable[[], object]:
+    if name == "conv_channels_last":
+        x, w = x.to(memory_format=torch.channels_last), w.to(memory_format=torch.channels_last)
+    options = {"conv_bias": {"bias": b, "padding": 1}, "conv_dilated": {"padding": 2, "dilation": 2}}
+    return lambda: F.conv2d(x, w, **options.get(name, {"padding": 1}))
 
 
 def busy(turns: int) -> None:
