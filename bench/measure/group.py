@@ -115,18 +115,20 @@ class _LostError(Exception):
 def gather_facts(
     group: Group, names: Iterable[str], crew: Crew, record: MakeRecord, probe: Callable[[Open], Probe] | None = None
 ) -> list[Record]:
-    """Memory, work and checks of some members, each in a worker that did nothing else: process 0.
+    """Memory, work and checks of some members: process 0.  Where a process is cheap, each has one to itself.
 
     ``probe``: how to ask whether a case repeats its own bits, if that is wanted.
     """
     records = []
     for name in names:
-        worker = crew.isolated(group.members[name].side, taking_turns=group.taking_turns, settings=group.settings(name))
+        side, settings = group.members[name].side, group.settings(name)
+        worker = crew.shared(side, taking_turns=group.taking_turns, settings=settings)
         try:
             reply = _ask(worker, Facts(case=group.open(name)), name, group)
             again = _ask(worker, probe(group.open(name)), name, group) if probe else Reply()
         except _LostError as lost:
             records.append(_lose(group, lost, record, process=0))
+            _leave({name: worker}, group, crew, broken=lost.broken)
         else:
             found = {
                 "values": {**reply.values, **again.values},
@@ -135,8 +137,8 @@ def gather_facts(
                 "warnings": tuple(dict.fromkeys(reply.warnings + again.warnings)),
             }
             records.append(record(group.members[name], process=0, status="ok", **found))
-        finally:
-            crew.drop(worker)
+            _leave({name: worker}, group, crew, broken=False)
+        crew.end_process()
     return records
 
 
