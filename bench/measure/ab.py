@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import difflib
 import math
 import shutil
 from collections import defaultdict
@@ -17,7 +16,7 @@ from bench.analysis.change import Comparison
 from bench.analysis.compare import compare
 from bench.analysis.estimate import process_log_ratios
 from bench.analysis.judging import Rule
-from bench.errors import BenchError
+from bench.errors import BenchError, hint
 from bench.interop.reading import read
 from bench.measure import lock
 from bench.measure.group import Group, Member
@@ -126,9 +125,7 @@ def parse_arm(python: str, settings: Sequence[str] | None, environment: Sequence
     for key, text in (_pair(text, f"--{side}-setting") for text in settings or ()):
         name = key.replace(".", "_")
         if name not in fields:
-            near = difflib.get_close_matches(name, fields, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(fields)}"
-            raise BenchError(f"--{side}-setting {key}: no such setting; {hint}")
+            raise BenchError(f"--{side}-setting {key}: no such setting; {hint(name, fields, 'the settings are')}")
         values[name] = _value(text, fields[name], f"--{side}-setting {key}")
     return Arm(python=found, settings=Settings(**values, environment=dict(pairs)))
 

@@ -186,6 +186,7 @@ class Run:
             if new:
                 records = gather_facts(group, new, self._crew, self._maker(group), repeating(level, folder))
                 self._keep(group, with_other_process(group, records, self._crew, level, folder))
+        self._crew.end_pass()
 
     def _pass_after_pass(self) -> None:
         timed = [g for g in self._groups if g.found.benchmark.phases and g.alive]

@@ -10,6 +10,8 @@ from bench.measure.device import Block, Device
 
 # Long against timer resolution (~50 ns) and scheduling hiccups, short against machine drift; METHOD.md section 3.
 SAMPLE_SECONDS = 0.002
+# A variant a thousand times slower than the fastest would make samples of seconds.
+LONGEST_SAMPLE_SECONDS = 0.05
 # One process of a group: enough rounds for a median, few enough that many processes fit a budget.
 PROCESS_SECONDS = 0.04
 ROUNDS = (5, 24)
@@ -41,8 +43,9 @@ def warm_up(device: Device, block: Block) -> WarmUp:
 
 
 def choose_loops(seconds: Sequence[float], target_seconds: float = SAMPLE_SECONDS) -> int:
-    """Calls per sample for a whole group: its fastest variant fills a block."""
-    return max(1, round(target_seconds / max(min(seconds), 1e-9)))
+    """Calls per sample for a whole group: its fastest variant fills a block, unless the slowest then takes too long."""
+    wanted = round(target_seconds / max(min(seconds), 1e-9))
+    return max(1, min(wanted, int(LONGEST_SAMPLE_SECONDS / max(max(seconds), 1e-9))))
 
 
 def choose_rounds(round_seconds: float, variants: int) -> int:

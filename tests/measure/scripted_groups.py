@@ -60,6 +60,6 @@ def measured(of: Group, launcher: ScriptedLauncher, *, cheap: bool = True) -> li
     return records
 
 
-def facts(of: Group, launcher: ScriptedLauncher) -> list[Record]:
+def facts(of: Group, launcher: ScriptedLauncher, *, cheap: bool = True) -> list[Record]:
     sides = sorted({member.side for member in of.members.values()})
-    return gather_facts(of, of.alive, crew(launcher, sides=sides), record)
+    return gather_facts(of, of.alive, crew(launcher, cheap=cheap, sides=sides), record)

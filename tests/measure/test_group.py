@@ -102,8 +102,15 @@ def test_processes_are_numbered_from_one_and_facts_are_process_zero() -> None:
 def test_facts_of_every_variant_come_from_a_worker_that_did_nothing_else() -> None:
     launcher = ScriptedLauncher(facts={"a": {"memory/peak/forward": 7.0}})
     a, b = facts(group("a", "b"), launcher)
-    assert launcher.transcript == ["worker 1", "facts a", "drop worker 1", "worker 2", "facts b", "drop worker 2"]
+    one, other = ["worker 1", "facts a", "close", "drop worker 1"], ["worker 2", "facts b", "close", "drop worker 2"]
+    assert launcher.transcript == one + other
     assert (a.values, b.values) == ({"memory/peak/forward": 7.0}, {})
+
+
+def test_where_a_process_is_expensive_the_facts_of_all_variants_come_from_one() -> None:
+    launcher = ScriptedLauncher()
+    facts(group("a", "b"), launcher, cheap=False)
+    assert launcher.transcript == ["worker 1", "facts a", "close", "facts b", "close"]
 
 
 def test_a_variant_whose_facts_fail_is_not_timed() -> None:

@@ -256,3 +256,15 @@ def test_checks_of_gradients_ask_for_them_on_inputs_only_where_they_float() -> N
     require_gradients(subject)
     assert not subject.inputs[0].requires_grad
     assert list(gradients(subject, 0)) == ["parameter/weight"]
+
+
+def test_a_variant_may_be_as_coarse_as_its_baseline() -> None:
+    def coarse(x: torch.Tensor) -> torch.Tensor:
+        return x if x.dtype == torch.float64 else x.half().to(x.dtype)
+
+    x = torch.linspace(1, 2, 1001)
+    ours, theirs = Subject(coarse, x), Subject(lambda x: coarse(x) * (1 + 1e-6), x)
+    (check,) = checks(ours, theirs, backward=False, seed=0)
+    assert (check.verdict, check.error > 1.3e-5) == ("close", True)
+    (exact,) = checks(Subject(lambda x: x, x), ours, backward=False, seed=0)
+    assert exact.verdict == "different"

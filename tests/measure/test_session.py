@@ -8,9 +8,10 @@ import torch
 
 from bench.errors import BenchError
 from bench.measure import lock, session
+from bench.measure.messages import Open, Reply, Request
 from bench.measure.runner import Options
 from bench.store import read_manifest, read_records
-from bench.testing import ScriptedLauncher, Silent
+from bench.testing import ScriptedLauncher, ScriptedWorker, Silent
 
 SUITE = '''
 """Which is faster?"""
@@ -202,14 +203,23 @@ def test_a_device_in_use_refuses_the_run_before_a_folder_is_made(suite: str, tmp
 
 
 def test_an_interrupted_run_is_finished_with_what_it_was_begun_with(
-    suite: str, tmp_path: Path, launcher: ScriptedLauncher
+    suite: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measure(suite, tmp_path / "out", "three", processes=1)
+    seeds: list[int] = []
+    real = ScriptedWorker.ask
+
+    def ask(self: ScriptedWorker, request: Request, **limits: float) -> Reply:
+        seeds.extend([request.seed] if isinstance(request, Open) else [])
+        return real(self, request, **limits)
+
+    monkeypatch.setattr(ScriptedWorker, "ask", ask)
     resume(tmp_path / "out", processes=3, seed=99, precision=0.5, tier="smoke")
     records, broken = read_records(tmp_path / "out")
     assert not broken
     assert {r.case.variant for r in records} == {"one", "three"}
     assert sorted({r.process for r in records}) == [0, 1, 2, 3]
+    assert set(seeds) == {3}
     told = read_manifest(tmp_path / "out")
     assert (told.seed, told.precision, told.tier) == (3, 0.02, "standard")
 

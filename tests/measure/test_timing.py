@@ -61,6 +61,11 @@ def test_the_fastest_variant_fills_a_sample_and_all_get_its_loops() -> None:
     assert choose_loops([0.0]) > 1
 
 
+def test_a_variant_a_thousand_times_slower_than_the_fastest_keeps_samples_short() -> None:
+    assert choose_loops([1e-6, 1e-3]) == 50
+    assert choose_loops([1e-6, 1.0]) == 1
+
+
 @pytest.mark.parametrize(
     ("round_seconds", "variants", "expected"),
     [
