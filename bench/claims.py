@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.errors import BenchError, SuiteError
+from bench.errors import BenchError, SuiteError, hint
 from bench.metrics import TIME_SIBLINGS, kind
 from bench.model import Claim, ClaimKind, Point, Value, make_point
 
@@ -57,7 +56,7 @@ def _claim(
 ) -> Claim:
     call = f'{kind_}("{metric}")'
     for word in unknown:
-        raise SuiteError(f"{call} takes no {word!r}: {_hint(word, ('of', 'within', 'on', 'at', 'note'), 'it takes')}")
+        raise SuiteError(f"{call} takes no {word!r}: {hint(word, ('of', 'within', 'on', 'at', 'note'), 'it takes')}")
     try:
         of_what = kind(metric)
     except BenchError as error:
@@ -96,7 +95,7 @@ def check_claim(
         raise SuiteError(f"{where} needs a second variant to be compared with {variants[0]!r}")
     for variant in claim.of:
         if variant not in variants:
-            raise SuiteError(f"{where} names an unknown variant; {_hint(variant, variants, 'the variants are')}")
+            raise SuiteError(f"{where} names an unknown variant; {hint(variant, variants, 'the variants are')}")
         if variant == variants[0]:
             raise SuiteError(f"{where} speaks of the baseline; a claim is on a variant against {variant!r}")
     _check_phase(where, claim, phases)
@@ -111,24 +110,19 @@ def _check_phase(where: str, claim: Claim, phases: Sequence[str]) -> None:
     if of_what in _OF_PHASES and not phases:
         raise SuiteError(f"{where} needs a phase, and phases=() measures none")
     if phase and phase not in known:
-        hint = _hint(phase, known, "the phases are") if known else f'write "{of_what}"'
-        raise SuiteError(f"{where} speaks of {phase!r}; {hint}")
+        instead = hint(phase, known, "the phases are") if known else f'write "{of_what}"'
+        raise SuiteError(f"{where} speaks of {phase!r}; {instead}")
     if sibling and of_what != "time":
         raise SuiteError(f'{where} speaks of {sibling!r}; write "{of_what}/{phase}"')
     if sibling and sibling not in TIME_SIBLINGS:
-        raise SuiteError(f"{where} speaks of {sibling!r}; {_hint(sibling, TIME_SIBLINGS, 'a time has')}")
+        raise SuiteError(f"{where} speaks of {sibling!r}; {hint(sibling, TIME_SIBLINGS, 'a time has')}")
 
 
 def _check_limits(where: str, claim: Claim, points: Sequence[Point]) -> None:
     axes = sorted({axis for point in points for axis, _ in point})
     for axis, value in claim.at:
         if axis not in axes:
-            raise SuiteError(f"{where} is limited to an unknown axis; {_hint(axis, axes, 'the axes are')}")
+            raise SuiteError(f"{where} is limited to an unknown axis; {hint(axis, axes, 'the axes are')}")
         values = list(dict.fromkeys(dict(point).get(axis) for point in points))
         if value not in values:
             raise SuiteError(f"{where} is limited to {axis}={value!r}, which no point has; {axis} is one of {values}")
-
-
-def _hint(word: object, known: Iterable[str], otherwise: str) -> str:
-    near = difflib.get_close_matches(str(word), known := list(known), n=1)
-    return f"did you mean {near[0]!r}?" if near else f"{otherwise} {', '.join(known)}"

@@ -7,7 +7,6 @@ begin with ``_`` hold what its questions share (``from ._shapes import RESNET50`
 from __future__ import annotations
 
 import ast
-import difflib
 import hashlib
 import importlib.util
 import io
@@ -19,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from bench.errors import BenchError, SuiteError
+from bench.errors import BenchError, SuiteError, hint
 from bench.model import Declaration
 from bench.suite import Benchmark
 
@@ -77,10 +76,9 @@ def locate(path: str) -> Path:
     for candidate in (Path(path), *(root / path for root in _SHIPPED)):
         if candidate.exists():
             return candidate.resolve()
-    known = sorted({*_shipped_suites(), *(str(p) for p in Path().glob("*/") if p.is_dir() and p.name[0] != ".")})
-    near = difflib.get_close_matches(path.rstrip("/"), known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"suites that came with bench: {', '.join(_shipped_suites())}"
-    raise BenchError(f"no such suite: {path!r}; {hint}")
+    folders = (str(p) for p in Path().glob("*/") if p.is_dir() and p.name[0] != ".")
+    meant = hint(path.rstrip("/"), _shipped_suites(), "suites that came with bench:", unlisted=folders)
+    raise BenchError(f"no such suite: {path!r}; {meant}")
 
 
 def _shipped_suites() -> list[str]:

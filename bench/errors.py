@@ -1,6 +1,9 @@
-"""One exception type per audience."""
+"""One exception type per audience, and the name that was meant."""
 
 from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
 
 
 class BenchError(Exception):
@@ -11,5 +14,10 @@ class SuiteError(BenchError):
     """A suite author's mistake: the message says what to write instead."""
 
 
-class IncomparableError(BenchError):
-    """Two reports that must not be compared as they are."""
+def hint(word: object, known: Iterable[str], otherwise: str, *, unlisted: Iterable[str] = ()) -> str:
+    """The end of an error about an unknown name: ``did you mean 'time'?``, or ``otherwise`` and all known names.
+
+    ``unlisted``: more names that may be meant, too many to list.
+    """
+    near = difflib.get_close_matches(str(word), [*(known := list(known)), *unlisted], n=1)
+    return f"did you mean {near[0]!r}?" if near else f"{otherwise} {', '.join(known)}"

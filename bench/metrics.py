@@ -5,11 +5,10 @@ One table, so that nothing downstream asks "is this memory?".  Names follow ``ki
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.errors import BenchError
+from bench.errors import BenchError, hint
 
 Better = Literal["lower", "higher", ""]
 
@@ -51,9 +50,7 @@ def kind(name: str) -> str:
     """The kind a metric name begins with (``time/forward`` -> ``time``), or a BenchError that suggests one."""
     found = [k for k in _KINDS if name == k or name.startswith(k + "/")]
     if not found:
-        near = difflib.get_close_matches(name, _KINDS, n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]!r}?" if near else f"; the kinds are {', '.join(sorted(_KINDS))}"
-        raise BenchError(f"unknown metric {name!r}{hint}")
+        raise BenchError(f"unknown metric {name!r}; {hint(name, sorted(_KINDS), 'the kinds are')}")
     return max(found, key=len)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from bench.analysis.environment_facts import FACTS, FactKind, fact
 from bench.analysis.reported import Report
-from bench.errors import BenchError
+from bench.errors import BenchError, hint
 
 # What --allow-diff also takes: benchmarks whose source changed between the reports.
 VERSION = "version"
@@ -75,6 +74,4 @@ def check_allowed(allow: Iterable[str], reports: Iterable[Report]) -> None:
     known = {*FACTS, VERSION}.union(*(report.facts for report in reports))
     for pattern in allow:
         if not any(fnmatchcase(key, pattern) for key in known):
-            near = difflib.get_close_matches(pattern, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"the facts are {', '.join(sorted(known))}"
-            raise BenchError(f"--allow-diff {pattern}: no such fact; {hint}")
+            raise BenchError(f"--allow-diff {pattern}: no such fact; {hint(pattern, sorted(known), 'the facts are')}")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable, Mapping
 
-from bench.errors import BenchError
+from bench.errors import BenchError, hint
 from bench.model import Estimate, Record, Verdict
 
 PASS, WORSE, USAGE, UNRESOLVED, INCOMPARABLE, MISSING, INVALID, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 7, 130
@@ -34,9 +33,7 @@ def parse_fail_on(text: str, allowed: Mapping[str, int]) -> frozenset[str]:
     names = [name.strip() for name in text.split(",") if name.strip() and name.strip() != "none"]
     for name in names:
         if name not in allowed:
-            near = difflib.get_close_matches(name, allowed, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"use {', '.join(allowed)} or none"
-            raise BenchError(f"--fail-on {name!r} is unknown; {hint}")
+            raise BenchError(f"--fail-on {name!r} is unknown; {hint(name, (*allowed, 'none'), 'use')}")
     return frozenset(names)
 
 

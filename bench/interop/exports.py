@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from bench.analysis.renames import Name, name_of
 from bench.analysis.reported import Report, Row
-from bench.errors import BenchError
+from bench.errors import BenchError, hint
 from bench.metrics import TIME_SIBLINGS
 
 
 def export(report: Report, form: str) -> str:
     """A report as another tool's JSON.  Raises BenchError for a form that does not exist."""
     if form not in FORMS:
-        near = difflib.get_close_matches(form, FORMS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(FORMS)}"
-        raise BenchError(f"{form}: no such form; {hint}")
+        raise BenchError(f"{form}: no such form; {hint(form, FORMS, 'choose from')}")
     return json.dumps(FORMS[form](report), indent=1, allow_nan=False) + "\n"
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import io
 from collections.abc import Callable, Collection, Mapping
 
 from bench.analysis.change import Comparison
-from bench.errors import BenchError
+from bench.errors import BenchError, hint
 from bench.report.comparison_data import as_csv, as_json
 from bench.report.comparison_junit import junit
 
@@ -18,9 +17,7 @@ _FILE_WIDTH = 160
 def check_form(form: str) -> None:
     """Refuse a form that does not exist, before anything else is done.  Raises BenchError with the nearest."""
     if form not in FORMS:
-        near = difflib.get_close_matches(form, FORMS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(FORMS)}"
-        raise BenchError(f"--format {form}: no such form; {hint}")
+        raise BenchError(f"--format {form}: no such form; {hint(form, FORMS, 'choose from')}")
 
 
 def render(comparison: Comparison, form: str, fail_on: Collection[str]) -> str:
