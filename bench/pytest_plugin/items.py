@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,9 +80,6 @@ class TimingItem(pytest.Function):
     def reportinfo(self) -> tuple[Path, int, str]:
         return _place(self)
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:  # noqa: ARG002
-        return _sentence(excinfo) or super().repr_failure(excinfo)
-
 
 def _nothing(benchmark: object) -> None:
     """What a benchmark that is skipped does; it asks for the fixture, so that ``--benchmark-only`` shows our reason."""
@@ -92,7 +89,7 @@ def _timed(plan: Plan, found: Found, case: Case, phase: str) -> Callable[[Any], 
     def timed(benchmark: Any) -> None:
         from bench.measure import lending, lock
 
-        opened = lending.open_request(found, case, SEED)
+        opened, hindrance = lending.open_request(found, case, SEED), ""
         benchmark.group = f"{case.group} {phase}"
         try:
             with (
@@ -106,8 +103,11 @@ def _timed(plan: Plan, found: Found, case: Case, phase: str) -> Callable[[Any], 
             failure = event.failure
             if failure.status == "skipped":
                 pytest.skip(failure.reason)
-            # Through the fixture, which would complain that nobody used it.
-            benchmark(pytest.fail, f"{failure.status}: {failure.reason}\n{failure.trace}".rstrip(), pytrace=False)
+            hindrance = f"{failure.status}: {failure.reason}\n{failure.trace}".rstrip()
+        except BenchError as error:
+            hindrance = f"bench: {error}"
+        if hindrance:  # told through the fixture, which would complain that nobody used it
+            benchmark(pytest.fail, hindrance, pytrace=False)
 
     return timed
 
@@ -132,10 +132,14 @@ class ClaimItem(pytest.Item):
     def __init__(self, *, case: Case, claim: Claim, found: Found, **of_item: Any) -> None:
         super().__init__(**of_item)
         self.case, self.claim, self.found = case, claim, found
-        self._verdicts: list[Verdict] = []
+        self._verdicts: Sequence[Verdict] = ()
 
     def setup(self) -> None:
-        self._verdicts = self.config.stash[PLAN].verdicts(self)
+        selected = [item for item in self.session.items if isinstance(item, ClaimItem)]
+        try:
+            self._verdicts = self.config.stash[PLAN].judge(selected)[self.case.id, self.claim]
+        except BenchError as error:
+            pytest.fail(f"bench: {error}", pytrace=False)
 
     def runtest(self) -> None:
         met = {verdict.decision for verdict in self._verdicts}
@@ -147,14 +151,6 @@ class ClaimItem(pytest.Item):
 
     def reportinfo(self) -> tuple[Path, int, str]:
         return _place(self)
-
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        return _sentence(excinfo) or super().repr_failure(excinfo, style)
-
-
-def _sentence(excinfo: pytest.ExceptionInfo[BaseException]) -> str:
-    """What a mistake of the user's is told as: a sentence, no traceback."""
-    return f"bench: {excinfo.value}" if isinstance(excinfo.value, BenchError) else ""
 
 
 def _place(item: TimingItem | ClaimItem) -> tuple[Path, int, str]:

@@ -23,13 +23,15 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS = 60.0  # while another run measures on the device
 SEED = 0
 
+Judged = Mapping[tuple[str, Claim], Sequence[Verdict]]
+
 
 class Plan:
     """What this session wants of its suites, found out when the first of them needs it."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
-        self._judged: Mapping[tuple[str, Claim], list[Verdict]] | BenchError | None = None
+        self._judged: Judged | BenchError | None = None
 
     @functools.cached_property
     def torch_name(self) -> str:
@@ -55,18 +57,18 @@ class Plan:
     def skip_reason(self, found: Found) -> str:
         return found.benchmark.skip_reason(self.torch_name.partition(":")[0])
 
-    def verdicts(self, item: ClaimItem) -> list[Verdict]:
-        """The verdicts of one claim on one case; the first that is asked for measures all that the session selected."""
+    def judge(self, items: Sequence[ClaimItem]) -> Judged:
+        """Verdicts by case and claim.  The first call measures these items; what hinders it hinders all of them."""
         if self._judged is None:
             try:
-                self._judged = self._measure([i for i in item.session.items if isinstance(i, ClaimItem)])
+                self._judged = self._measure(items)
             except BenchError as error:
                 self._judged = error
         if isinstance(self._judged, BenchError):
             raise self._judged
-        return self._judged[item.case.id, item.claim]
+        return self._judged
 
-    def _measure(self, items: Sequence[ClaimItem]) -> Mapping[tuple[str, Claim], list[Verdict]]:
+    def _measure(self, items: Sequence[ClaimItem]) -> Judged:
         from bench.analysis.intervals import FEWEST
         from bench.analysis.summary import summarise
         from bench.measure.runner import Options
