@@ -37,13 +37,13 @@ class Seat:
 def seats(groups: Sequence[Group], cell: Cell) -> list[Seat]:
     """The cases that a cell can say something of.
 
-    Not variants that set switches themselves: they are cells already.  And where the knobs must change nothing, all
-    others; else those that are timed, because questions that are not ask of shapes and memory.
+    Not variants that set switches themselves: they are cells already.  Questions that are not timed, most of them of
+    shapes and memory, are only asked where the bits must be the same or where something may raise.
     """
     return [
         Seat(group=group, member=Member(case=group.members[name].case, knobs=cell.name, settings=cell.settings))
         for group in groups
-        if group.found.benchmark.phases or cell.must_agree
+        if group.found.benchmark.phases or cell.must_agree or cell.may_raise
         for name in group.alive
         if group.settings(name) is None
     ]
@@ -138,7 +138,7 @@ def _first(cell: Cell, seat: Seat, folder: Path) -> Probe:
         case=case,
         level="full",
         knobs=cell.name,
-        repeats=_REPEATS,
+        repeats=_REPEATS if seat.group.found.benchmark.phases else 1,
         seconds=_SECONDS,
         keep=str(own),
         against=str(base) if base.exists() else "",

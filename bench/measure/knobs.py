@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from bench.suite import Settings
 
@@ -16,12 +18,14 @@ class Cell:
     """One setting of the knobs; ``name`` is the ``knobs`` column of reports.
 
     ``must_agree``: nothing that a result may depend on is set, so its bits must be those of the default cell.
-    ``is_timed``: whether anybody would run with it for long.
+    ``may_raise``: PyTorch refuses what it has no deterministic algorithm for.  ``is_timed``: whether anybody would run
+    with it for long.
     """
 
     name: str
     settings: Settings = field(default_factory=Settings)
     must_agree: bool = False
+    may_raise: bool = False
     is_timed: bool = True
 
     @property
@@ -44,26 +48,28 @@ _EVERYWHERE = (
         for seed in ("1", "2")
     ),
 )
+
+
+def _deterministic(environment: Mapping[str, str]) -> tuple[Cell, ...]:
+    """Warn, raise, and raise with PyTorch's default of filling memory: apart, because that is most of the cost."""
+
+    def setting(mode: bool | Literal["warn"], fill: bool) -> Settings:
+        return Settings(deterministic_algorithms=mode, fill_uninitialized_memory=fill, environment=environment)
+
+    return (
+        Cell(name="deterministic=warn", settings=setting("warn", fill=False), is_timed=False),
+        Cell(name="deterministic=on", settings=setting(True, fill=False), may_raise=True),
+        Cell(name="deterministic=on,fill=on", settings=setting(True, fill=True)),
+    )
+
+
 _CPU = (
-    Cell(
-        name="deterministic=warn",
-        settings=Settings(deterministic_algorithms="warn", fill_uninitialized_memory=False),
-        is_timed=False,
-    ),
-    Cell(name="deterministic=on", settings=Settings(deterministic_algorithms=True, fill_uninitialized_memory=False)),
-    # PyTorch's default with deterministic=on; apart, because it is most of the cost (METHOD.md section 8)
-    Cell(
-        name="deterministic=on,fill=on",
-        settings=Settings(deterministic_algorithms=True, fill_uninitialized_memory=True),
-    ),
+    *_deterministic({}),
     Cell(name="threads=1", settings=Settings(threads=1)),
     Cell(name="onednn=off", settings=Settings(mkldnn=False)),
     Cell(name="onednn.deterministic=on", settings=Settings(mkldnn_deterministic=True)),
     Cell(name="precision=medium", settings=Settings(matmul_precision="medium")),
-    Cell(
-        name="ONEDNN_DEFAULT_FPMATH_MODE=BF16",
-        settings=Settings(environment={"ONEDNN_DEFAULT_FPMATH_MODE": "BF16"}),
-    ),
+    Cell(name="ONEDNN_DEFAULT_FPMATH_MODE=BF16", settings=Settings(environment={"ONEDNN_DEFAULT_FPMATH_MODE": "BF16"})),
 )
 _CUDA = (
     Cell(name="cudnn.benchmark=on", settings=Settings(cudnn_benchmark=True)),
@@ -75,19 +81,7 @@ _CUDA = (
     Cell(name="tf32=off", settings=Settings(matmul_precision="highest", cudnn_allow_tf32=False)),
     Cell(name="tf32=on", settings=Settings(matmul_precision="high", cudnn_allow_tf32=True)),
     Cell(name="CUBLAS_WORKSPACE_CONFIG=:4096:8", settings=Settings(environment=_WORKSPACE)),
-    Cell(
-        name="deterministic=warn",
-        settings=Settings(deterministic_algorithms="warn", fill_uninitialized_memory=False, environment=_WORKSPACE),
-        is_timed=False,
-    ),
-    Cell(
-        name="deterministic=on",
-        settings=Settings(deterministic_algorithms=True, fill_uninitialized_memory=False, environment=_WORKSPACE),
-    ),
-    Cell(
-        name="deterministic=on,fill=on",
-        settings=Settings(deterministic_algorithms=True, fill_uninitialized_memory=True, environment=_WORKSPACE),
-    ),
+    *_deterministic(_WORKSPACE),
 )
 
 

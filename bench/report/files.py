@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.analysis.summary import Summary
+from bench.report.determinism import prices_frame
 from bench.report.frame import estimates_frame, reproducibility_frame, verdicts_frame, write_csv
 from bench.report.html import html
 from bench.report.junit import junit
@@ -19,6 +20,8 @@ def write_report(summary: Summary, folder: Path) -> None:
     write_atomically(folder / "report.md", markdown(summary))
     write_atomically(folder / "report.html", html(summary))
     write_atomically(folder / "junit.xml", junit(summary))
+    if summary.turned:
+        write_csv(prices_frame(summary), folder / "prices.csv")
     write_plots(summary, folder / "plots")
 
 

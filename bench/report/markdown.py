@@ -10,6 +10,8 @@ from bench.analysis.environment_facts import fact
 from bench.analysis.summary import Summary
 from bench.report.arrange import Finding, Section, findings, sections
 from bench.report.columns import short_columns
+from bench.report.determinism import Part
+from bench.report.determinism import parts as parts_of_determinism
 from bench.report.sentences import command, environment, headlines, remarks, subject
 from bench.report.words import change, counted, escape
 
@@ -29,6 +31,7 @@ def markdown(summary: Summary) -> str:
         _claims([f for f in found if f.decision in ("refuted", "undecided")]),
         folded("What was confirmed", _claims([f for f in found if f.decision == "confirmed"])),
         *(folded(section.title, _section(section)) for section in arranged),
+        *(folded(part.title, _part(part)) for part in parts_of_determinism(summary)),
         folded("Where, and how to measure it again", _environment(summary)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -101,6 +104,12 @@ def _section(section: Section) -> str:
         parts.append(f"… and {counted(len(rows) - MOST_ROWS, 'row')} more in `report.csv`.")
     parts.append("\n".join(f"- {plain(remark)}" for remark in remarks(section)))
     return "\n\n".join(part for part in parts if part)
+
+
+def _part(part: Part) -> str:
+    told = "\n".join(f"- {plain(remark)}" for remark in part.remarks)
+    rows = [tuple(plain(cell) for cell in row) for row in part.rows[:MOST_ROWS]]
+    return f"{table(part.header, rows)}\n\n{told}".rstrip()
 
 
 def _environment(summary: Summary) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bench.analysis.summary import Summary
 from bench.report.arrange import Section, sections
+from bench.report.plots_of_determinism import price_figure
 from bench.report.plots_of_estimates import memory_figure, ratio_figure, roofline_figure
 from bench.report.plots_of_samples import course_figure, samples_figure
 from bench.report.sentences import machine
@@ -26,6 +27,9 @@ def write_plots(summary: Summary, folder: Path) -> tuple[Path, ...]:
         for stem, section in zip(stems(summary), sections(summary), strict=True):
             for kind, figure in figures(summary, section):
                 written += save(figure, folder / f"{stem}-{kind}")
+        price = price_figure(summary)
+        if price is not None:
+            written += save(price, folder / "determinism-price")
     return tuple(written)
 
 

@@ -14,6 +14,8 @@ from rich.text import Text
 from bench.analysis.summary import Summary
 from bench.report.arrange import Finding, Row, Section, findings, sections
 from bench.report.columns import Column, all_columns, short_columns
+from bench.report.determinism import Part
+from bench.report.determinism import parts as parts_of_determinism
 from bench.report.sentences import headlines, remarks, subject
 from bench.report.words import counted, escape
 
@@ -35,6 +37,9 @@ def show(summary: Summary, console: Console) -> None:
         aside = sum(v.decision == "not applicable" for v in summary.verdicts)
         if aside:
             _line(console, f"{counted(aside, 'judgement')} not applicable; see verdicts.csv", "dim", bullet=" ")
+    for part in parts_of_determinism(summary):
+        console.print()
+        _show_part(part, console)
     console.print()
     for sentence in headlines(summary):
         _line(console, sentence, "bold")
@@ -101,6 +106,18 @@ def _number_rows(section: Section, row: Row, columns: Sequence[Column]) -> list[
         for cell in row.cells
         for i, phase in enumerate(section.phases or ("",))
     ]
+
+
+def _show_part(part: Part, console: Console) -> None:
+    _line(console, escape(part.title), "bold")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for title in part.header:
+        table.add_column(title, overflow="fold")
+    for row in part.rows:
+        table.add_row(*(Text(escape(cell)) for cell in row))
+    console.print(table)
+    for remark in part.remarks:
+        _line(console, escape(remark), "dim", bullet=" * ")
 
 
 def _show_findings(found: Sequence[Finding], console: Console) -> None:
