@@ -13,7 +13,7 @@ from bench.measure.messages import Describe, Facts, Failure, Measure, Open, Repl
 from bench.measure.schedule import METRONOME, Step
 from bench.measure.timing import WarmUp
 from bench.measure.workers import WorkerDied
-from bench.model import Environment, Value
+from bench.model import Environment
 
 # What a scripted variant does: it takes so many seconds a call, or this goes wrong.
 Behaviour = float | Failure | WorkerDied
@@ -151,9 +151,6 @@ class ScriptedDevice:
 
     def busy(self, seconds: float) -> None:
         self.transcript.append(f"busy for {seconds:g} s")
-
-    def facts(self) -> Mapping[str, Value]:
-        return {}
 
 
 class Silent:

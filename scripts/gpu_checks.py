@@ -266,7 +266,7 @@ def planted(rig: Rig) -> Iterator[Outcome]:
 def ceilings(rig: Rig) -> Iterator[Outcome]:
     """The roofs of this run against the datasheet, and the refusal of what lies above."""
     found = rig.device.ceilings()
-    gpu = str(rig.device.facts()["gpu"])
+    gpu = rig.torch.cuda.get_device_properties(rig.device.torch_name).name
     roofs = limits.datasheet(gpu)
     for name, rate in found.items():
         if name == "flops":

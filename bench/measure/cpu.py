@@ -14,7 +14,7 @@ import torch
 from torch.autograd.profiler import profile
 
 from bench.measure.device import Block, Sample
-from bench.model import Flag, Value
+from bench.model import Flag
 
 try:
     import resource
@@ -94,10 +94,10 @@ class Cpu:
 
         ``rss`` means something only for the first call in a fresh process: the steady allocator gives nothing back.
         """
-        before = _resident()
+        before = _status_bytes("VmRSS:")
         _reset_high_water()
         call()
-        high = _high_water()
+        high = _status_bytes("VmHWM:")
         found = {"peak": float(_peak_of_allocations(call))}
         return found if before is None or high is None else {**found, "rss": float(max(0, high - before))}
 
@@ -133,9 +133,6 @@ class Cpu:
 
         return min(self.once(block) for _ in range(20)) / 100
 
-    def facts(self) -> Mapping[str, Value]:
-        return {"threads": torch.get_num_threads(), "interop_threads": torch.get_num_interop_threads()}
-
 
 def _open(path: str) -> int:
     """A file descriptor to read again and again, or 0 where the system has no such file."""
@@ -165,14 +162,6 @@ def _status_bytes(field: str) -> int | None:
     except OSError:
         return None
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(field)), None)
-
-
-def _resident() -> int | None:
-    return _status_bytes("VmRSS:")
-
-
-def _high_water() -> int | None:
-    return _status_bytes("VmHWM:")
 
 
 def _reset_high_water() -> None:

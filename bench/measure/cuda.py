@@ -12,7 +12,7 @@ import torch as this_torch
 from bench.measure import cuda_ceilings, cuda_memory, gpu, nvml
 from bench.measure.device import Block, Sample
 from bench.measure.stream import METRONOME_CYCLES, Flush, Span, Stream
-from bench.model import Flag, Value
+from bench.model import Flag
 
 # CUDA queues about a thousand launches, then the host waits for the GPU (`scripts/gpu_method.py` measures it).  At
 # some 5 us a launch this much enqueuing stays well below.
@@ -109,9 +109,6 @@ class Cuda:
 
     def ceilings(self) -> Mapping[str, float]:
         return cuda_ceilings.measure(self._torch, self.torch_name, self.stream)
-
-    def facts(self) -> Mapping[str, Value]:
-        return {key: reading.value for key, reading in gpu.facts(self._torch, self.torch_name, self.driver).items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

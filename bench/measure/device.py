@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from bench.model import Flag, Value
+from bench.model import Flag
 
 # block(n) makes n calls of one phase of one subject, back to back, and nothing else.
 Block = Callable[[int], None]
@@ -50,6 +50,3 @@ class Device(Protocol):
 
     def busy(self, seconds: float) -> None:
         """Work that takes about so long on this device when it is calm: the amount is fixed, the time is not."""
-
-    def facts(self) -> Mapping[str, Value]:
-        """What only a process that uses the device can tell (threads, clocks, fingerprints)."""

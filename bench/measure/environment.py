@@ -1,4 +1,4 @@
-"""Everything a number depends on, as flat facts: what names the environment, and beside it what moves by itself.
+"""Everything a number depends on, as flat facts that do not move by themselves.
 
 What each fact means to a comparison stands in ``bench.analysis.environment_facts``.
 """
@@ -17,7 +17,7 @@ from bench import __version__
 from bench.measure import gpu, host, nvml
 from bench.measure.reading import Reading, Unanswered
 from bench.measure.stream import METRONOME_CYCLES
-from bench.model import Environment, Value
+from bench.model import Environment
 
 # Variables that change numbers: threads, libraries' choices, allocators.  Where things are installed does not.
 _VARIABLES = re.compile(
@@ -45,14 +45,6 @@ def collect(torch_name: str, *, torch: Any = this_torch, driver: nvml.Gpu | None
         facts={key: reading.value for key, reading in found.items()},
         reasons={key: reading.reason for key, reading in found.items() if reading.reason},
     )
-
-
-def volatile(torch_name: str, *, torch: Any = this_torch, driver: nvml.Gpu | None = None) -> Mapping[str, Value]:
-    """Load, free memory, temperature, clocks and the like, now; what cannot be told is left out."""
-    found = host.readings(host.VOLATILE)
-    if torch_name.startswith("cuda"):
-        found |= gpu.volatile(driver or gpu.find(torch, torch_name))
-    return {key: reading.value for key, reading in found.items() if reading.value is not None}
 
 
 def variables(environ: Mapping[str, str]) -> dict[str, str]:

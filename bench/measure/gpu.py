@@ -31,11 +31,7 @@ FACTS: Mapping[str, nvml.Question] = {
 
 VOLATILE: Mapping[str, nvml.Question] = {
     "gpu_temperature_celsius": lambda n, h: n.nvmlDeviceGetTemperature(h, n.NVML_TEMPERATURE_GPU),
-    "gpu_power_watts": lambda n, h: n.nvmlDeviceGetPowerUsage(h) * 1e-3,
-    "gpu_energy_joules": lambda n, h: n.nvmlDeviceGetTotalEnergyConsumption(h) * 1e-3,
     "gpu_sm_clock_hz": lambda n, h: n.nvmlDeviceGetClockInfo(h, n.NVML_CLOCK_SM) * 1e6,
-    "gpu_memory_clock_hz": lambda n, h: n.nvmlDeviceGetClockInfo(h, n.NVML_CLOCK_MEM) * 1e6,
-    "gpu_busy_share": lambda n, h: n.nvmlDeviceGetUtilizationRates(h).gpu / 100,
     "gpu_ecc_uncorrected": lambda n, h: n.nvmlDeviceGetTotalEccErrors(
         h, n.NVML_MEMORY_ERROR_TYPE_UNCORRECTED, n.NVML_VOLATILE_ECC
     ),
@@ -70,7 +66,7 @@ def facts(torch: Any, torch_name: str, gpu: nvml.Gpu) -> dict[str, Reading]:
 
 
 def volatile(gpu: nvml.Gpu) -> dict[str, Reading]:
-    """Temperature, power, clocks and what holds them back, memory in use, other processes: now."""
+    """Temperature, clocks and what holds them back, memory in use, other processes: now."""
     found = {key: gpu.read(question) for key, question in VOLATILE.items()}
     found["gpu_memory_used_bytes"] = read(lambda: nvml.memory(gpu).used)
     found["gpu_clock_limits"] = nvml.clock_limits(gpu)

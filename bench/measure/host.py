@@ -144,10 +144,6 @@ def metronome() -> str:
     return " | ".join((python, ssl.OPENSSL_VERSION, read(cpu_model).value or platform.machine()))  # type: ignore[arg-type]
 
 
-def _affinity() -> str:
-    return ranges(affinity())
-
-
 FACTS: Mapping[str, Callable[[], Value]] = {
     "host": platform.node,
     "os": platform.system,
@@ -162,7 +158,7 @@ FACTS: Mapping[str, Callable[[], Value]] = {
     "cpu_governor": governor,
     "cpu_turbo": turbo,
     "cpu_quota": quota,
-    "affinity": _affinity,
+    "affinity": lambda: ranges(affinity()),
     "numa_nodes": numa_nodes,
     "memory_bytes": lambda: _psutil().virtual_memory().total // _MEMORY_GRAIN_BYTES * _MEMORY_GRAIN_BYTES,
     "huge_pages": huge_pages,
@@ -173,14 +169,10 @@ FACTS: Mapping[str, Callable[[], Value]] = {
 
 VOLATILE: Mapping[str, Callable[[], Value]] = {
     "load_1m": lambda: _psutil().getloadavg()[0],
-    "load_15m": lambda: _psutil().getloadavg()[2],
     "memory_available_bytes": lambda: _psutil().virtual_memory().available,
     "swap_used_bytes": lambda: _psutil().swap_memory().used,
-    "stolen_seconds": lambda: _psutil().cpu_times().steal,
-    "cpu_hz": lambda: _psutil().cpu_freq().current * 1e6,
-    "up_since": lambda: _psutil().boot_time(),
 }
-"""What moves by itself: kept beside an environment, never in its key."""
+"""What moves by itself, and is in no environment."""
 
 
 def readings(questions: Mapping[str, Callable[[], Value]]) -> dict[str, Reading]:

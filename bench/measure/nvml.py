@@ -10,10 +10,11 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from bench.measure.reading import Reading, Unanswered, read
 
+T = TypeVar("T")
 Question = Callable[[Any, Any], Any]  # (pynvml, handle) -> answer
 
 
@@ -121,34 +122,30 @@ def memory(gpu: Gpu) -> Any:
 
 def used_bytes(gpu: Gpu) -> int | None:
     """Bytes of GPU memory in use by all processes, contexts included."""
+    return _known(lambda: memory(gpu).used)
+
+
+def _known(ask: Callable[[], T]) -> T | None:
+    """What is answered, or None."""
     try:
-        return int(memory(gpu).used)
+        return ask()
     except Unanswered:
         return None
 
 
 def sm_clock_hz(gpu: Gpu) -> float | None:
     """The SM clock now."""
-    try:
-        return float(gpu.ask(lambda n, h: n.nvmlDeviceGetClockInfo(h, n.NVML_CLOCK_SM))) * 1e6
-    except Unanswered:
-        return None
+    return _known(lambda: gpu.ask(lambda n, h: n.nvmlDeviceGetClockInfo(h, n.NVML_CLOCK_SM) * 1e6))
 
 
 def energy_joules(gpu: Gpu) -> float | None:
     """Energy since the driver was loaded (counter in mJ, Volta and later)."""
-    try:
-        return float(gpu.ask(lambda n, h: n.nvmlDeviceGetTotalEnergyConsumption(h))) * 1e-3
-    except Unanswered:
-        return None
+    return _known(lambda: gpu.ask(lambda n, h: n.nvmlDeviceGetTotalEnergyConsumption(h) * 1e-3))
 
 
 def power_watts(gpu: Gpu) -> float | None:
     """Power drawn: the mean of the last second from Ampere on, GA100 excepted, which tells the moment's (nvml.h)."""
-    try:
-        return float(gpu.ask(lambda n, h: n.nvmlDeviceGetPowerUsage(h))) * 1e-3
-    except Unanswered:
-        return None
+    return _known(lambda: gpu.ask(lambda n, h: n.nvmlDeviceGetPowerUsage(h) * 1e-3))
 
 
 # Counters of time spent below the requested clock, nanoseconds each (nvml.h).  Low utilisation is idleness: not here.

@@ -174,7 +174,3 @@ def test_ceilings_are_rates_and_not_times() -> None:
     found = Cpu().ceilings()
     assert found["bytes"] > 1e8
     assert found["flops"] > 1e8
-
-
-def test_facts_tell_the_threads_of_this_process() -> None:
-    assert set(Cpu().facts()) == {"threads", "interop_threads"}

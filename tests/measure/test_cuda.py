@@ -192,8 +192,8 @@ def test_a_gpu_without_tensor_cores_for_it_has_no_such_roof(machine: ScriptedGpu
     assert set(device.ceilings()) == {"bytes", "flops(fp32)", "flops"}
 
 
-def test_facts_are_those_that_define_the_gpu(cuda: Cuda) -> None:
-    facts = cuda.facts()
+def test_facts_are_those_that_define_the_gpu(machine: ScriptedGpu, cuda: Cuda) -> None:
+    facts = {key: reading.value for key, reading in gpu.facts(ScriptedTorch(machine), "cuda:0", cuda.driver).items()}
     assert (facts["gpu"], facts["gpu_sms"], facts["gpu_l2_bytes"]) == ("Scripted GPU", 132, L2_BYTES)
     assert facts["gpu_power_limit_watts"] == 700
 

@@ -9,7 +9,7 @@ import torch
 from scripted_cuda import ScriptedGpu, ScriptedTorch
 from scripted_nvml import ScriptedNvml
 
-from bench.measure import environment, host, nvml
+from bench.measure import environment, gpu, host, nvml
 
 # The columns of report.csv that describe the environment (DESIGN.md).
 COLUMNS = {"torch", "cuda", "cudnn", "driver", "gpu", "gpu_uuid", "cpu", "host", "python"}
@@ -66,7 +66,8 @@ def test_the_metronome_of_a_gpu_does_not_depend_on_python(driver: nvml.Gpu) -> N
 
 
 def test_what_moves_is_told_apart_and_no_name_is_in_both(driver: nvml.Gpu) -> None:
-    moving = environment.volatile("cuda:0", torch=OnAGpu(ScriptedGpu()), driver=driver)
+    found = {**host.readings(host.VOLATILE), **gpu.volatile(driver)}
+    moving = {key: reading.value for key, reading in found.items()}
     assert moving["gpu_temperature_celsius"] == 41
     assert moving["gpu_sm_clock_hz"] == 1.755e9
     assert moving["gpu_clock_limits"] == "power cap"
