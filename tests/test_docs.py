@@ -43,9 +43,9 @@ def quick(command: str) -> str:
     if command.startswith("make "):
         return f"make -C {ROOT} --dry-run {command[5:]}"
     command = command.replace("python -m bench", "bench")
-    if command.startswith(("bench run", "bench ab")):
+    if command.startswith(("bench run", "bench ab", "bench calibrate")):
         command += " --processes 5" + ("" if "--tier" in command else " --tier smoke")
-        command += " -k 'bias_before_bn['" if command.startswith("bench run suites/conv ") else ""
+        command += " -k 'conv/bias_before_bn['" if command.startswith("bench run suites/conv ") else ""
     return command
 
 
