@@ -89,14 +89,24 @@ def _apart(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 
 def relative_error(value: torch.Tensor, reference: torch.Tensor) -> float:
     """Largest absolute difference over the largest magnitude of the reference; infinite where only one is finite."""
+    return _share(_distance(value, reference), _magnitude(reference))
+
+
+def _distance(value: torch.Tensor, reference: torch.Tensor) -> float:
+    """Largest absolute difference; NaN where only one is finite."""
     a, b = _double(value), _double(reference)
-    if not a.numel():
-        return 0.0
     unequal = ~((a == b) | (a.isnan() & b.isnan()))
-    if not bool(unequal.any()):
+    return float((a - b)[unequal].abs().max()) if bool(unequal.any()) else 0.0
+
+
+def _magnitude(reference: torch.Tensor) -> float:
+    finite = _double(reference).abs()
+    return float(finite[finite.isfinite()].max()) if bool(finite.isfinite().any()) else 0.0
+
+
+def _share(distance: float, scale: float) -> float:
+    if not distance:
         return 0.0
-    distance = float((a - b)[unequal].abs().max())
-    scale = float(b[b.isfinite()].abs().max()) if bool(b.isfinite().any()) else 0.0
     return distance / scale if scale and distance == distance else float("inf")
 
 
@@ -143,14 +153,19 @@ def widest_ulp(results: Named, reference: Named) -> float | None:
 
 
 def widest_error(results: Named, reference: Named) -> float | None:
-    """The largest relative error over all tensors of one shape on both sides."""
+    """The largest of ``errors``."""
     return wider(*errors(results, reference).values())
 
 
 def errors(results: Named, reference: Named) -> dict[str, float]:
-    """The relative error of each tensor that has one shape on both sides."""
-    common = {name: (mine, reference[name]) for name, mine in results.items() if name in reference}
-    return {name: relative_error(a, b) for name, (a, b) in common.items() if a.shape == b.shape}
+    """The error of each tensor that has one shape on both sides, relative to the largest magnitude of them all.
+
+    Not to each one's own: the gradient of a bias that BatchNorm takes away again is noise about zero.
+    """
+    common = {n: (mine, reference[n]) for n, mine in results.items() if n in reference}
+    pairs = {name: (a, b) for name, (a, b) in common.items() if a.shape == b.shape}
+    scale = max((_magnitude(b) for _, b in pairs.values()), default=0.0)
+    return {name: _share(_distance(a, b), scale) for name, (a, b) in pairs.items()}
 
 
 def wider(*distances: float | None) -> float | None:
