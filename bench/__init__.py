@@ -10,9 +10,12 @@ from bench.errors import BenchError, SuiteError
 from bench.suite import Benchmark, Settings, Subject, benchmark
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     import pandas
+
+    from bench.interop.notebook import Compared, Report
 
 __version__ = "0.1.0"
 
@@ -24,11 +27,13 @@ __all__ = [
     "SuiteError",
     "benchmark",
     "close",
+    "compare",
     "higher",
     "identical",
     "large",
     "load",
     "lower",
+    "open_report",
     "unchanged",
 ]
 
@@ -38,3 +43,19 @@ def load(path: str | Path) -> pandas.DataFrame:
     from bench.report.frame import load as load_report
 
     return load_report(path)
+
+
+def open_report(folder: str | Path) -> Report:
+    """A report for a notebook: its tables as DataFrames, and ``figure(case)``."""
+    from bench.interop import notebook
+
+    return notebook.open_report(folder)
+
+
+def compare(
+    *reports: str | Path, floor: str = "2%", allow_diff: Collection[str] = (), fail_on: str = "worse,missing,failed"
+) -> Compared:
+    """Compare two reports or more as ``bench compare`` does; a notebook shows the result as tables."""
+    from bench.interop import notebook
+
+    return notebook.compare(*reports, floor=floor, allow_diff=allow_diff, fail_on=fail_on)
