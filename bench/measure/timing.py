@@ -45,7 +45,7 @@ def warm_up(device: Device, block: Block) -> WarmUp:
 def choose_loops(seconds: Sequence[float], target_seconds: float = SAMPLE_SECONDS) -> int:
     """Calls per sample for a whole group: its fastest variant fills a block, unless the slowest then takes too long."""
     wanted = round(target_seconds / max(min(seconds), 1e-9))
-    return max(1, min(wanted, int(LONGEST_SAMPLE_SECONDS / max(max(seconds), 1e-9))))
+    return max(1, min(wanted, int(LONGEST_SAMPLE_SECONDS / max(*seconds, 1e-9))))
 
 
 def choose_rounds(round_seconds: float, variants: int) -> int:
