@@ -60,6 +60,11 @@ def metric(name: str) -> Metric:
     return Metric(name=name, unit=unit, better=better, exact=exact)
 
 
+def is_headline(name: str) -> bool:
+    """Whether a metric is the time of a phase itself, and not one of its siblings."""
+    return name.startswith("time/") and name.rpartition("/")[2] not in TIME_SIBLINGS
+
+
 def covers(claimed: str, name: str) -> bool:
     """Whether a claim on ``claimed`` speaks of metric ``name``: itself, or a phase of it; siblings must be named.
 

@@ -21,7 +21,7 @@ from bench.analysis.judging import FDR, FLOOR, machine_moved
 from bench.analysis.phrases import percent
 from bench.analysis.welch import effects, false_discovery_adjusted, moments
 from bench.errors import BenchError
-from bench.metrics import TIME_SIBLINGS, kind
+from bench.metrics import is_headline
 from bench.model import Estimate, Value
 from bench.store import from_json, to_json
 
@@ -185,24 +185,20 @@ def loads(text: str, where: str) -> Calibration:
 
 
 def _headlines(run: Run) -> dict[Key, Estimate]:
-    return {
-        (e.case.id, e.metric): e
-        for e in run
-        if e.status == "ok" and kind(e.metric) == "time" and e.metric.rpartition("/")[2] not in TIME_SIBLINGS
-    }
+    return {(e.case.id, e.metric): e for e in run if e.status == "ok" and is_headline(e.metric)}
 
 
 def _adjusted_everywhere(runs: Sequence[Run]) -> frozenset[Key]:
     """Headlines whose adjusted times stand in for them, as in `compare`: those that every run could adjust."""
     found = [
-        {(e.case.id, e.metric.removesuffix("/adjusted")) for e in run if e.status == "ok" and _is_adjusted(e)}
+        {
+            (e.case.id, e.metric.removesuffix("/adjusted"))
+            for e in run
+            if e.status == "ok" and e.metric.endswith("/adjusted")
+        }
         for run in runs
     ]
     return frozenset(set.intersection(*found) if found else ())
-
-
-def _is_adjusted(estimate: Estimate) -> bool:
-    return estimate.metric.endswith("/adjusted")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

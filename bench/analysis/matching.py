@@ -11,7 +11,7 @@ from bench.analysis.change import Change, State
 from bench.analysis.intervals import FEWEST
 from bench.analysis.reported import BITS, REPEATS, Report, Row, is_exact, is_judged
 from bench.errors import BenchError
-from bench.metrics import TIME_SIBLINGS
+from bench.metrics import is_headline
 
 Rows = Mapping[str, Row]
 
@@ -218,7 +218,7 @@ def _repeats(rows: Rows) -> bool:
 
 def _adjusted(metric: str, before: Rows, after: Rows) -> tuple[Row, Row] | None:
     """The rows that stand in for a headline time on both sides, if both reports could adjust it."""
-    if not metric.startswith("time/") or metric.rpartition("/")[2] in TIME_SIBLINGS:
+    if not is_headline(metric):
         return None
     old, new = before.get(f"{metric}/adjusted"), after.get(f"{metric}/adjusted")
     if old is None or new is None or _untestable(old.process_values, new.process_values):

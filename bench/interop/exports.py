@@ -9,7 +9,7 @@ from typing import Any
 from bench.analysis.renames import Name, name_of
 from bench.analysis.reported import Report, Row
 from bench.errors import BenchError, hint
-from bench.metrics import TIME_SIBLINGS
+from bench.metrics import is_headline
 
 
 def export(report: Report, form: str) -> str:
@@ -39,7 +39,7 @@ def pytest_benchmark(report: Report) -> Mapping[str, Any]:
 
     benchmarks = []
     for row, value in _measured(report):
-        if not row.metric.startswith("time/") or row.metric.rpartition("/")[2] in TIME_SIBLINGS:
+        if not is_headline(row.metric):
             continue
         rounds = new_stats()
         for seconds in row.process_values or (value,):

@@ -168,8 +168,8 @@ class Finding:
 def findings(sections: Iterable[Section]) -> tuple[Finding, ...]:
     """Every claim that was judged, the benchmarks and claims with the worst outcome first; at most one per decision."""
     found = [[_of_claim(section, claim) for claim in _claims(section)] for section in sections]
-    by_benchmark = [sorted((f for f in some if f), key=lambda f: _badness(f[0].verdicts[0])[0]) for some in found]
-    by_benchmark.sort(key=lambda some: _badness(some[0][0].verdicts[0])[0] if some else len(DECISIONS))
+    by_benchmark = [sorted((f for f in some if f), key=lambda f: badness(f[0].verdicts[0])[0]) for some in found]
+    by_benchmark.sort(key=lambda some: badness(some[0][0].verdicts[0])[0] if some else len(DECISIONS))
     return tuple(finding for some in by_benchmark for of_claim in some for finding in of_claim)
 
 
@@ -180,7 +180,7 @@ def _claims(section: Section) -> tuple[Claim, ...]:
 def _of_claim(section: Section, claim: Claim) -> tuple[Finding, ...]:
     points = {cell.case.id: row.point for row in section.rows for cell in row.cells}
     applicable = (v for v in section.verdicts if v.claim == claim and v.decision != "not applicable")
-    judged = sorted(applicable, key=_badness)
+    judged = sorted(applicable, key=badness)
     return tuple(
         Finding(
             benchmark=section.name,
@@ -195,5 +195,6 @@ def _of_claim(section: Section, claim: Claim) -> tuple[Finding, ...]:
     )
 
 
-def _badness(verdict: Verdict) -> tuple[int, float]:
+def badness(verdict: Verdict) -> tuple[int, float]:
+    """Sorts verdicts, the worst and the largest effect first."""
     return DECISIONS.index(verdict.decision), -abs((verdict.ratio or 1.0) - 1.0)

@@ -14,12 +14,12 @@ from markupsafe import Markup
 from bench.analysis.environment_facts import fact
 from bench.analysis.summary import Summary
 from bench.model import Check, Record, Verdict
-from bench.report.arrange import DECISIONS, Cell, Section, sections
+from bench.report.arrange import DECISIONS, Cell, Section, badness, sections
 from bench.report.charts import course_chart, effect_picture, memory_chart, rate_chart, ratio_chart, samples_chart
 from bench.report.columns import all_columns
 from bench.report.sentences import command, environment, headlines, remarks, subject
 from bench.report.series import taken
-from bench.report.words import REPEATABILITY, change, escape, repeats
+from bench.report.words import by_verdict, change, escape, repeats
 
 # What the dots of all samples may cost together; 8 bytes each.  500 cases x 10 processes still fit 3 MB.
 _MOST_DOTS = 120_000
@@ -114,15 +114,14 @@ def _judgements(arranged: tuple[Section, ...]) -> list[Judgement]:
         for i, section in enumerate(arranged)
         for verdict in section.verdicts
     ]
-    return sorted(found, key=lambda j: (DECISIONS.index(j.verdict.decision), -abs((j.verdict.ratio or 1.0) - 1.0)))
+    return sorted(found, key=lambda j: badness(j.verdict))
 
 
 def _checks(arranged: tuple[Section, ...]) -> list[tuple[Cell, Check]]:
     """The determinism checks, worst first."""
     cells = (cell for section in arranged for row in section.rows for cell in row.cells)
     found = [(cell, check) for cell in cells for check in cell.checks if check.level != "numeric"]
-    order = list(REPEATABILITY)
-    return sorted(found, key=lambda pair: order.index(pair[1].verdict) if pair[1].verdict in order else len(order))
+    return sorted(found, key=lambda pair: by_verdict(pair[1]))
 
 
 def _troubles(section: Section) -> list[Record]:

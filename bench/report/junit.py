@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from xml.etree import ElementTree
 
 from bench.analysis.summary import Summary
@@ -13,23 +13,20 @@ from bench.report.words import DECISIONS, because, escape
 
 def junit(summary: Summary) -> str:
     """Confirmed claims pass, refuted ones fail, undecided ones are skipped with the reason; broken cases are errors."""
-    root = ElementTree.Element("testsuites", name="bench")
-    for section in sections(summary):
-        root.append(_suite(section))
+    found = [(section.name, [*map(_claim, section.verdicts), *_broken(section)]) for section in sections(summary)]
+    return document("bench", found)
+
+
+def document(name: str, suites: Iterable[tuple[str, Sequence[ElementTree.Element]]]) -> str:
+    """JUnit's XML of named suites of test cases, each counted by how its cases ended."""
+    root = ElementTree.Element("testsuites", name=name)
+    for title, cases in suites:
+        suite = ElementTree.SubElement(root, "testsuite", name=escape(title), tests=str(len(cases)))
+        for attribute, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+            suite.set(attribute, str(sum(case.find(tag) is not None for case in cases)))
+        suite.extend(cases)
     ElementTree.indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
-
-
-def _suite(section: Section) -> ElementTree.Element:
-    cases = [*map(_claim, section.verdicts), *_broken(section)]
-    attributes = {"name": escape(section.name), "tests": str(len(cases))}
-    attributes |= {
-        name: str(sum(case.find(tag) is not None for case in cases))
-        for name, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped"))
-    }
-    suite = ElementTree.Element("testsuite", attributes)
-    suite.extend(cases)
-    return suite
 
 
 def _claim(verdict: Verdict) -> ElementTree.Element:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import io
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.report.words import escape
-from bench.store import cannot_write
+from bench.store import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -154,21 +153,5 @@ def save(figure: Figure, stem: Path) -> tuple[Path, Path]:
         content = io.BytesIO()
         figure.savefig(content, format=kind, metadata=metadata)
         paths.append(stem.with_name(f"{stem.name}.{kind}"))
-        _write(paths[-1], content.getvalue())
+        write_atomically(paths[-1], content.getvalue())
     return paths[0], paths[1]
-
-
-def _write(path: Path, content: bytes) -> None:
-    """The whole file or nothing, as ``store.write_atomically`` does for text."""
-    temporary = None
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = Path(file.name)
-            file.write(content)
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except OSError as error:
-        if temporary is not None:
-            with suppress(OSError):
-                temporary.unlink()
-        raise cannot_write(path, error) from None

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from bench.analysis import phrases
+from bench.analysis.determinism_words import shown
 from bench.metrics import metric
 from bench.model import Check, Estimate
 
@@ -143,11 +144,6 @@ def percent_tick(ratio: float) -> str:
     return f"{percent:+g} %" if percent else "0 %"
 
 
-def metric_name(name: str) -> str:
-    """A metric as a heading: ``time/forward/hot`` -> ``time, forward, hot``."""
-    return ", ".join(name.split("/"))
-
-
 def effect(estimate: Estimate) -> str:
     """An estimate's distance from its baseline."""
     return "baseline" if estimate.case.is_baseline else change(estimate.ratio, estimate.ratio_low, estimate.ratio_high)
@@ -179,13 +175,18 @@ def checked(checks: Iterable[Check], what: str) -> str:
     return check.verdict if not check.error else f"{check.verdict} {check.error:.2g}"
 
 
+def by_verdict(check: Check) -> int:
+    """Sorts determinism checks, the worst first."""
+    order = list(REPEATABILITY)
+    return order.index(check.verdict) if check.verdict in order else len(order)
+
+
 def repeated(checks: Iterable[Check]) -> str:
     """The worst verdict of a case's determinism checks: ``repeats``, ``differs 3/20``."""
     found = [check for check in checks if check.level != "numeric"]
     if not found:
         return NOTHING
-    order = list(REPEATABILITY)
-    worst = min(found, key=lambda c: order.index(c.verdict) if c.verdict in order else len(order))
+    worst = min(found, key=by_verdict)
     return f"{worst.verdict} {worst.differing}/{worst.repeats}" if worst.differing else worst.verdict
 
 
@@ -207,8 +208,4 @@ def repeats(check: Check) -> str:
         return escape(check.reason, 400)
     if not check.repeats:
         return REPEATABILITY.get(check.verdict, check.verdict)
-    counts = f"{check.differing} of {counted(check.repeats, 'repeat')} differed"
-    if check.differing:
-        return counts
-    # The rule of three's exact form: (1 - p)^n = 5 % solved for p.
-    return f"{counts}: fewer than {(1 - 0.05 ** (1 / check.repeats)) * 100:.0f} % differ, at 95 %"
+    return shown(check.repeats, check.differing)
