@@ -14,6 +14,7 @@ Better = Literal["lower", "higher", ""]
 
 PHASES = ("forward", "backward", "inference")
 TIME_SIBLINGS = ("hot", "enqueue", "wall", "adjusted")
+TEXT_UNITS = ("", "sha256")  # of metrics whose values may be texts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,6 +100,13 @@ def cannot_write(path: Path, error: OSError) -> BenchError:
     return BenchError(f"cannot write {path}: {error.strerror or error}; free some space or name another --output")
 
 
+def cannot_read(path: Path, error: OSError) -> BenchError:
+    """One line for a report that is not there, or that the system does not give."""
+    if isinstance(error, FileNotFoundError):
+        return BenchError(f"{path}: no such file; name a report folder or its report.csv")
+    return BenchError(f"{path}: cannot be read ({error.strerror or error})")
+
+
 class Store:
     """The folder of one run.  ``append`` flushes each record, so that kill -9 loses at most the one being written."""
 

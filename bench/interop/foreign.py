@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.analysis.reported import Report, Row
 from bench.errors import BenchError
-from bench.interop.table import Table
+from bench.report.table import Table
 
 OPERATOR_COLUMNS = ("Case Name", "Execution Time")
 

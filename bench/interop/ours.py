@@ -11,15 +11,15 @@ from sys import intern
 from typing import get_args
 
 from bench import metrics
+from bench.analysis.determinism_words import worst
 from bench.analysis.reported import REPEATS, Report, Row
 from bench.errors import BenchError
-from bench.interop.table import Table, short
 from bench.model import Repeatability, Status
-from bench.report.cells import restore
-from bench.store import read_environments, read_manifest
+from bench.report.cells import FACTS, restore
+from bench.report.table import Table, short
+from bench.store import MANIFEST, read_environments, read_manifest
 
-REPORT, MANIFEST, REPRODUCIBILITY = "report.csv", "manifest.json", "reproducibility.csv"
-FACTS = ("torch", "cuda", "cudnn", "driver", "gpu", "gpu_uuid", "cpu", "host", "python", "metronome")
+REPORT, REPRODUCIBILITY = "report.csv", "reproducibility.csv"
 
 _NEEDED = (
     *("schema", "case", "metric", "unit", "better", "status", "reason"),
@@ -27,7 +27,6 @@ _NEEDED = (
 )
 _CHECKS = ("case", "level", "knobs", "what", "verdict")
 _STATUSES = get_args(Status)
-_TEXT_UNITS = ("", "sha256")  # the units of metrics whose value may be a text
 _VERDICTS: Sequence[str] = get_args(Repeatability)
 
 
@@ -143,7 +142,7 @@ def _value(table: Table, line: int, cell: str, unit: str) -> float | str | None:
     try:
         return table.number(line, "value", cell)
     except BenchError:
-        if unit in _TEXT_UNITS:
+        if unit in metrics.TEXT_UNITS:
             return restore(cell)
         raise
 
@@ -171,11 +170,6 @@ def _read_checks(file: Path) -> dict[str, dict[str, Row]]:
             table.refuse(line, "verdict", f"{short(verdict)} is none of {', '.join(_VERDICTS)}")
         metric = f"{REPEATS}{level}/{what}" + (f"[{knobs}]" if knobs else "")
         rows = found.setdefault(intern(case), {})
-        if metric not in rows or _worse(verdict, str(rows[metric].value)):
+        if metric not in rows or worst(verdict, rows[metric].value) != rows[metric].value:  # type: ignore[arg-type]
             rows[metric] = Row(case=case, metric=metric, value=verdict, line=line)
     return found
-
-
-def _worse(verdict: str, other: str) -> bool:
-    order = ("repeats", "random", "mutates", "differs")
-    return order.index(verdict) > order.index(other)

@@ -6,8 +6,8 @@ import csv
 from pathlib import Path
 
 from bench.analysis.reported import Report
-from bench.errors import BenchError
 from bench.interop import foreign, ours
+from bench.store import cannot_read
 
 _ENOUGH_BYTES = 4096
 
@@ -27,10 +27,8 @@ def read(path: str | Path) -> Report:
         if _is_operator_benchmark(start):
             return foreign.read_operator_benchmark(path, name)
         return ours.read(path, name)
-    except FileNotFoundError:
-        raise BenchError(f"{path}: no such file; name a report folder or its report.csv") from None
     except OSError as error:
-        raise BenchError(f"{path}: cannot be read ({error.strerror or error})") from None
+        raise cannot_read(path, error) from None
 
 
 def _start(path: Path) -> bytes:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,11 @@ import pandas as pd
 
 from bench.analysis.summary import Summary
 from bench.errors import BenchError
-from bench.metrics import metric
+from bench.metrics import TEXT_UNITS, metric
 from bench.model import SCHEMA, Case, Estimate, Point
-from bench.report.cells import neutralise, restore
+from bench.report.cells import FACTS, neutralise, restore
 from bench.report.sentences import environment
+from bench.report.table import Table, short
 from bench.store import write_atomically
 
 # Fixed by the documentation: other programs read these by name and position.
@@ -34,14 +34,10 @@ REPRODUCIBILITY_COLUMNS = (
     *("suite", "benchmark", "case", "variant", "level", "knobs", "what", "repeats", "differing", "verdict", "ulp"),
     *("relative", "reason"),
 )
-_ENVIRONMENT = ("torch", "cuda", "cudnn", "driver", "gpu", "gpu_uuid", "cpu", "host", "python", "metronome")
 _WHOLE = frozenset({"schema", "processes", "samples", "repeats", "differing"})
 _NUMBERS = frozenset(
     {"low", "high", "confidence", "valid_fraction", "ratio", "ratio_low", "ratio_high", "margin", "ulp", "relative"}
 )
-
-_TEXT_UNITS = ("sha256", "")  # of values that are no numbers
-_LONGEST_LINE = 4 << 20  # bytes; a row of 40 processes is about 2 KiB, so this is another kind of file
 
 
 def estimates_frame(summary: Summary) -> pd.DataFrame:
@@ -59,7 +55,7 @@ def _environment_cells(estimate: Estimate, summary: Summary) -> dict[str, str]:
     """Where it was measured; for what was not measured at all, where the run was."""
     known = summary.environments.get(estimate.environment) or environment(summary)
     return {
-        **{name: _text(known.facts.get(name)) for name in _ENVIRONMENT},
+        **{name: _text(known.facts.get(name)) for name in FACTS},
         "environment": estimate.environment or (known.key if known.facts else ""),
     }
 
@@ -178,92 +174,19 @@ def load(path: str | Path) -> pd.DataFrame:
     Raises BenchError naming file, line and column when the file is no report.
     """
     path = Path(path)
-    file = path / "report.csv" if path.is_dir() else path
-    _check_bytes(file)
-    cells, ends = _read_cells(file)
-    missing = [name for name in COLUMNS if name not in cells.columns]
-    if missing:
-        raise BenchError(f"{file}, line 1: no column {missing[0]!r}{_other_format(cells)}; give a report.csv")
-    return _restore_types(cells, ends, file)
+    table = Table(path / "report.csv" if path.is_dir() else path, COLUMNS, "report.csv")
+    rows = [_typed_cells(table, line, dict(zip(table.header, cells, strict=True))) for line, cells in table]
+    newest = max((row["schema"] or 0 for row in rows), default=0)
+    if newest > SCHEMA:
+        raise BenchError(f"{table.file}: schema {newest:g} is newer than this program reads ({SCHEMA}); upgrade it")
+    return _frame(rows, table.header)
 
 
-def _check_bytes(file: Path) -> None:
-    """Refuse what is not text of ours before a parser sees it, with the line it stands on."""
-    try:
-        for number, line in enumerate(_lines(file), start=1):
-            if len(line) >= _LONGEST_LINE:
-                raise BenchError(f"{file}, line {number}: longer than 4 MiB; this is no report.csv")
-            if b"\0" in line:
-                raise BenchError(f"{file}, line {number}: NUL byte; save the file as UTF-8 text")
-            line.decode("utf-8")
-    except UnicodeDecodeError:
-        raise BenchError(f"{file}, line {number}: not UTF-8; save the file as UTF-8 text") from None
-    except FileNotFoundError:
-        raise BenchError(f"{file}: no such file; give a report folder or its report.csv") from None
-    except (OSError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise BenchError(f"{file}: cannot be read ({reason})") from None
-
-
-def _lines(file: Path) -> Iterator[bytes]:
-    with file.open("rb") as source:
-        yield from iter(lambda: source.readline(_LONGEST_LINE), b"")
-
-
-def _read_cells(file: Path) -> tuple[pd.DataFrame, list[int]]:
-    """All cells as text, and the line of the file that each row ends on."""
-    rows: list[list[str]] = []
-    ends: list[int] = []
-    with file.open(encoding="utf-8", newline="") as text:
-        reader = csv.reader(text, strict=True)
-        try:
-            header = next(reader, None)
-            if header is None:
-                raise BenchError(f"{file}: empty; give a report.csv with its header line")
-            for row in reader:
-                if len(row) != len(header):
-                    raise BenchError(f"{file}, line {reader.line_num}: {_wrong_length(row, header)}")
-                rows.append(row)
-                ends.append(reader.line_num)
-        except csv.Error as error:
-            raise BenchError(f"{file}, line {reader.line_num}: {error}; is the file cut off or edited?") from None
-    return pd.DataFrame(rows, columns=header, dtype=object), ends
-
-
-def _wrong_length(row: list[str], header: list[str]) -> str:
-    if len(row) < len(header):
-        return f"ends before column {header[len(row)]!r}; is the file cut off?"
-    return f"{len(row)} fields where the header has {len(header)}; was the file edited?"
-
-
-def _other_format(cells: pd.DataFrame) -> str:
-    if len(cells.columns) == 1 and ";" in cells.columns[0]:
-        return " (cells are separated by ';': export with ',' and decimal points)"
-    return ""
-
-
-def _restore_types(cells: pd.DataFrame, ends: list[int], file: Path) -> pd.DataFrame:
-    for name in cells.columns:
-        if name in _WHOLE or name in _NUMBERS or name == "value":
-            _check_numbers(cells, name, ends, file)
-            cells[name] = cells[name].replace("", None)
-        else:
-            cells[name] = cells[name].map(restore)
-    frame = _typed(cells)
-    newest = frame["schema"].max()
-    if len(frame) and not pd.isna(newest) and int(newest) > SCHEMA:
-        raise BenchError(f"{file}: schema {newest} is newer than this program reads ({SCHEMA}); upgrade it")
-    return frame
-
-
-def _check_numbers(cells: pd.DataFrame, name: str, ends: list[int], file: Path) -> None:
-    numbers = pd.to_numeric(cells[name], errors="coerce")
-    wrong = numbers.isna() & (cells[name] != "") & (cells[name].str.lower() != "nan")
-    if name == "value":
-        wrong &= ~cells["unit"].isin(_TEXT_UNITS)
-    if name in _WHOLE:
-        wrong |= numbers.notna() & (numbers % 1 != 0)
-    if bool(wrong.any()):
-        row = int(wrong.to_numpy().argmax())
-        cell = str(cells[name].iloc[row])[:40]
-        raise BenchError(f"{file}, line {ends[row]}, column {name}: {cell!r} is not a number")
+def _typed_cells(table: Table, line: int, row: Mapping[str, str]) -> dict[str, Any]:
+    """A line as numbers and texts; hashes are left as they are."""
+    numbers = _WHOLE | _NUMBERS | ({"value"} if row["unit"] not in TEXT_UNITS else set())
+    found = {name: table.number(line, name, cell) if name in numbers else restore(cell) for name, cell in row.items()}
+    for name in _WHOLE & found.keys():
+        if (found[name] or 0) % 1:
+            table.refuse(line, name, f"{short(row[name])} is not a whole number")
+    return found | {"value": None if found["value"] == "" else found["value"]}

@@ -12,7 +12,7 @@ from compared import CASE, HEADER, bits, cells, csv_text, exact, row, times, wri
 
 from bench.errors import BenchError
 from bench.interop.reading import read
-from bench.interop.table import LONGEST_LINE_BYTES
+from bench.report.table import LONGEST_LINE_BYTES
 from bench.store import Store
 
 TIME = row(times())

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from bench.errors import BenchError
+from bench.store import cannot_read
 
 # A row of 40 processes is about 2 KiB; a line this long is another kind of file, and is not read to its end.
 LONGEST_LINE_BYTES = 4 << 20
@@ -79,7 +80,7 @@ def _lines(file: Path) -> Iterator[str]:
                     line = _without_mark(file, line)
                 yield _text(file, number, line)
     except OSError as error:
-        raise BenchError(f"{file}: cannot be read ({error.strerror or error})") from None
+        raise cannot_read(file, error) from None
 
 
 def _without_mark(file: Path, line: bytes) -> bytes:
