@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +19,9 @@ from bench.cli.saying import progress_until_done, remark, say
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
+    from bench.analysis.accept import Accept
     from bench.analysis.summary import Summary
+    from bench.model import Record
 
 
 def run(
@@ -42,6 +45,7 @@ def run(
     from bench.measure import session
 
     failing = gate.parse_fail_on(fail_on, gate.RUN_STATUSES)
+    accepted = _accepted() if "nondeterministic" in failing else ()
     if bool(paths) == bool(resume):
         raise BenchError("name what to measure, as in `bench run suites/conv`, or --resume DIR")
     options = make_options(device, tier, processes, precision, budget, seed, timeout, determinism)
@@ -57,8 +61,30 @@ def run(
     if not finished and not (folder / "records.jsonl").exists():
         raise KeyboardInterrupt
     summary = show_report(folder)
-    status = gate.run_status(summary.verdicts, summary.estimates, summary.records, failing)
+    status = gate.run_status(summary.verdicts, summary.estimates, _unaccepted(summary, accepted), failing)
     raise typer.Exit(status if finished else gate.INTERRUPTED)
+
+
+def _accepted() -> Sequence[Accept]:
+    """The entries of `bench-accept.toml`, read before measuring: a mistake in it should not cost a run."""
+    from bench.analysis import accept
+
+    try:
+        return accept.parse(Path(accept.FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return ()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BenchError(f"{accept.FILE}: cannot be read ({error})") from None
+
+
+def _unaccepted(summary: Summary, entries: Sequence[Accept]) -> Sequence[Record]:
+    """The records, those of the knob matrix too, without the differences that somebody accepts."""
+    from bench.analysis.determinism_gate import unaccepted
+
+    records, told = unaccepted((*summary.records, *summary.turned), entries, datetime.date.today())
+    for sentence in told:
+        remark(sentence)
+    return records
 
 
 def _finish(measure: Callable[..., None], quiet: bool) -> bool:
