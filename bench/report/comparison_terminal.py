@@ -12,6 +12,7 @@ from rich.text import Text
 
 from bench.analysis.change import Change, Comparison, Pair, State
 from bench.report import comparison_words as words
+from bench.report.terminal import line
 from bench.report.words import counted, escape, shorten
 
 # Changes printed of one state; the others are counted, and all are in the CSV.
@@ -35,30 +36,24 @@ def show(comparison: Comparison, fail_on: Collection[str], console: Console) -> 
     if comparison.steps:
         _show_matrix(comparison, console)
     for pair in comparison.pairs[: -words.DETAILED_PAIRS]:
-        _line(console, f"{escape(pair.base)} -> {escape(pair.new)}: {words.counts(pair)} (--format csv lists all)")
+        line(console, f"{escape(pair.base)} -> {escape(pair.new)}: {words.counts(pair)} (--format csv lists all)")
     for pair in comparison.pairs[-words.DETAILED_PAIRS :]:
         _show_pair(pair, console)
     for note in comparison.notes:
-        _line(console, escape(note, 400), "yellow")
-    _line(console, words.promise(comparison), "dim")
-    _line(console, f"The gate {words.outcome(comparison, fail_on)}.", "bold")
-
-
-def _line(console: Console, text: str, style: str = "", indent: int = 0) -> None:
-    for line in Text(text, style=style).wrap(console, max(20, console.width - indent)):
-        line.rstrip()
-        console.print(Text(" " * indent) + line)
+        line(console, escape(note, 400), "yellow")
+    line(console, words.promise(comparison), "dim")
+    line(console, f"The gate {words.outcome(comparison, fail_on)}.", "bold")
 
 
 def _show_pair(pair: Pair, console: Console) -> None:
-    _line(console, f"{escape(pair.base)} -> {escape(pair.new)}", "bold")
+    line(console, f"{escape(pair.base)} -> {escape(pair.new)}", "bold")
     for sentence in words.surroundings(pair):
-        _line(console, sentence, indent=2)
+        line(console, sentence, bullet="  ")
     if words.blocking(pair):
         _show_blocking(pair, console)
     for state, changes in groupby(pair.changes, key=lambda change: change.state):
         _show_state(state, list(changes), console)
-    _line(console, words.counts(pair), "bold")
+    line(console, words.counts(pair), "bold")
     console.print()
 
 
@@ -74,14 +69,14 @@ def _show_blocking(pair: Pair, console: Console) -> None:
     for found in words.blocking(pair):
         table.add_row(*(Text(escape(text)) for text in (found.label, found.base, found.new, found.key)))
     console.print(table)
-    _line(console, words.remedy(pair), "red", indent=2)
+    line(console, words.remedy(pair), "red", bullet="  ")
 
 
 def _show_state(state: State, changes: Sequence[Change], console: Console) -> None:
     if state == "same":
         return
     most = MOST_ROWS if state in _STYLES and state != "unresolved" else MOST_DULL_ROWS
-    _line(console, f"{state}: {words.MEANINGS[state]}", _STYLES.get(state, ""))
+    line(console, f"{state}: {words.MEANINGS[state]}", _STYLES.get(state, ""))
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(justify="right", no_wrap=True)
     table.add_column(overflow="fold")
@@ -90,7 +85,8 @@ def _show_state(state: State, changes: Sequence[Change], console: Console) -> No
         table.add_row("", Text(words.details(change), style="dim"))
     console.print(table)
     if len(changes) > most:
-        _line(console, f"… and {counted(len(changes) - most, 'more')} {state}: --format csv lists all", "dim", indent=2)
+        more = counted(len(changes) - most, "more")
+        line(console, f"… and {more} {state}: --format csv lists all", "dim", bullet="  ")
 
 
 def _show_matrix(comparison: Comparison, console: Console) -> None:
@@ -100,12 +96,12 @@ def _show_matrix(comparison: Comparison, console: Console) -> None:
     table = _table("case and metric", *(escape(shorten(pair.new, _MATRIX_COLUMN)) for pair in comparison.pairs[shown]))
     for (case, metric), row in list(rows.items())[:MOST_ROWS]:
         table.add_row(Text(escape(f"{case} {metric}")), *(Text(words.cell(*cell)) for cell in row[shown]))
-    _line(console, f"{counted(len(comparison.pairs) + 1, 'report')}: {words.LEGEND}", "bold")
+    line(console, f"{counted(len(comparison.pairs) + 1, 'report')}: {words.LEGEND}", "bold")
     console.print(table)
     left_out = [
         *([counted(shown.start, "earlier report")] if shown.start else []),
         *([counted(len(rows) - MOST_ROWS, "more row")] if len(rows) > MOST_ROWS else []),
     ]
     if left_out:
-        _line(console, f"… and {' and '.join(left_out)}: --format csv lists all", "dim", indent=2)
+        line(console, f"… and {' and '.join(left_out)}: --format csv lists all", "dim", bullet="  ")
     console.print()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import textwrap
+from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
 
-from bench.report.words import escape
+from bench.report.words import counted, escape
 
 _MARKS = {"ok": "ok      ", "warning": "warning ", "problem": "PROBLEM ", "unknown": "unknown "}
 _WIDTH = 80
@@ -29,8 +30,8 @@ class Finding(Protocol):
 def as_text(findings: Sequence[Finding]) -> str:
     """A line or two for each finding, what to do indented under it, and the count at the end."""
     lines = [line for finding in findings for line in _lines(finding)]
-    bad = {level: sum(f.level == level for f in findings) for level in ("problem", "warning", "unknown")}
-    counts = ", ".join(f"{number} {level}{'' if number == 1 else 's'}" for level, number in bad.items() if number)
+    bad = Counter(finding.level for finding in findings)
+    counts = ", ".join(counted(bad[level], level) for level in ("problem", "warning", "unknown") if bad[level])
     return "\n".join([*lines, "", counts or "nothing stands in the way of measuring"])
 
 

@@ -26,7 +26,7 @@ _STYLES = {"refuted": "bold red", "undecided": "yellow", "confirmed": "green", "
 
 def show(summary: Summary, console: Console) -> None:
     """Print a summary: what was measured on what, a table per benchmark, the verdicts, and what it comes to."""
-    _line(console, subject(summary), "bold")
+    line(console, subject(summary), "bold")
     arranged = sections(summary)
     for section in arranged:
         console.print()
@@ -36,31 +36,31 @@ def show(summary: Summary, console: Console) -> None:
         _show_findings(findings(arranged), console)
         aside = sum(v.decision == "not applicable" for v in summary.verdicts)
         if aside:
-            _line(console, f"{counted(aside, 'judgement')} not applicable; see verdicts.csv", "dim", bullet=" ")
+            line(console, f"{counted(aside, 'judgement')} not applicable; see verdicts.csv", "dim", bullet=" ")
     for part in parts_of_determinism(summary):
         console.print()
         _show_part(part, console)
     console.print()
     for sentence in headlines(summary):
-        _line(console, sentence, "bold")
+        line(console, sentence, "bold")
 
 
-def _line(console: Console, text: str, style: str = "", bullet: str = "") -> None:
-    """A paragraph; its further lines stand under the first one's text, not under its bullet."""
-    for i, line in enumerate(Text(text, style=style).wrap(console, max(20, console.width - len(bullet)))):
-        line.rstrip()
-        console.print(Text(bullet if i == 0 else " " * len(bullet)) + line)
+def line(console: Console, text: str, style: str = "", bullet: str = "") -> None:
+    """Print a paragraph; its further lines stand under the first one's text, not under its bullet."""
+    for i, part in enumerate(Text(text, style=style).wrap(console, max(20, console.width - len(bullet)))):
+        part.rstrip()
+        console.print(Text(bullet if i == 0 else " " * len(bullet)) + part)
 
 
 def _show_section(section: Section, console: Console) -> None:
-    _line(console, escape(section.title, 400), "bold")
-    _line(console, escape(f"{section.name} {section.common}".strip()), "dim")
+    line(console, escape(section.title, 400), "bold")
+    line(console, escape(f"{section.name} {section.common}".strip()), "dim")
     if section.declaration.skip_reason and not section.rows:
-        _line(console, f"skipped: {escape(section.declaration.skip_reason, 400)}", bullet=" ")
+        line(console, f"skipped: {escape(section.declaration.skip_reason, 400)}", bullet=" ")
         return
     _show_numbers(section, all_columns(section) if console.width >= WIDE else short_columns(section), console)
     for remark in remarks(section):
-        _line(console, remark, "yellow", bullet=" * ")
+        line(console, remark, "yellow", bullet=" * ")
 
 
 def _show_numbers(section: Section, columns: Sequence[Column], console: Console) -> None:
@@ -72,7 +72,7 @@ def _show_numbers(section: Section, columns: Sequence[Column], console: Console)
     console.print(_table(header, widths, len(columns)))
     for point, rows in parts:
         if point:
-            _line(console, escape(point), "italic")
+            line(console, escape(point), "italic")
         table = _table(header, widths, len(columns))
         table.show_header = False
         for texts in rows:
@@ -109,7 +109,7 @@ def _number_rows(section: Section, row: Row, columns: Sequence[Column]) -> list[
 
 
 def _show_part(part: Part, console: Console) -> None:
-    _line(console, escape(part.title), "bold")
+    line(console, escape(part.title), "bold")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for title in part.header:
         table.add_column(title, overflow="fold")
@@ -117,14 +117,14 @@ def _show_part(part: Part, console: Console) -> None:
         table.add_row(*(Text(escape(cell)) for cell in row))
     console.print(table)
     for remark in part.remarks:
-        _line(console, escape(remark), "dim", bullet=" * ")
+        line(console, escape(remark), "dim", bullet=" * ")
 
 
 def _show_findings(found: Sequence[Finding], console: Console) -> None:
-    _line(console, "Claims", "bold")
+    line(console, "Claims", "bold")
     widest = max((len(_decision(finding)) for finding in found), default=0)
     for name, of_benchmark in itertools.groupby(found, key=lambda finding: finding.benchmark):
-        _line(console, escape(name), "italic")
+        line(console, escape(name), "italic")
         table = Table(box=None, pad_edge=False, show_header=False)
         table.add_column(width=widest)
         if console.width >= WIDE:
