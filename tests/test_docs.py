@@ -25,6 +25,7 @@ ELSEWHERE = ("pip install", "bash .ci/run")
 # What a page takes for granted.
 BEFORE = {
     "nightly-gpu-ci.md": "bench run suites/conv/bias_before_bn.py --tier smoke --output accepted",
+    "pytest.md": "ln -s $ROOT/suites suites",
     "CONTRIBUTING.md": "mkdir mysuite; cp $ROOT/suites/timing/without_synchronize.py mysuite",
 }
 
@@ -50,14 +51,15 @@ def quick(command: str) -> str:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """A shell in which ``bench`` is this checkout's, and whose device nobody else has locked."""
-    script = folder / "bin" / "bench"
-    script.parent.mkdir()
-    script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m bench "$@"\n', encoding="utf-8")
-    script.chmod(0o755)
+    """A shell in which ``bench`` and ``pytest`` are this checkout's, and whose device nobody else has locked."""
+    (folder / "bin").mkdir()
+    for name in ("bench", "pytest"):
+        script = folder / "bin" / name
+        script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m {name} "$@"\n', encoding="utf-8")
+        script.chmod(0o755)
     return {
         **os.environ,
-        "PATH": f"{script.parent}{os.pathsep}{os.environ['PATH']}",
+        "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
         "TMPDIR": str(folder),
         "ROOT": str(ROOT),
