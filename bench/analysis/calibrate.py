@@ -100,8 +100,6 @@ def calibrate(
     injected: Mapping[float, Sequence[Run]] | None = None,
     *,
     machine: Mapping[str, Value] | None = None,
-    asked_floor: float = FLOOR,
-    fdr: float = FDR,
 ) -> Calibration:
     """Rates from several runs of the same code, and from runs whose timed work was lengthened by a share of it.
 
@@ -112,7 +110,7 @@ def calibrate(
     adjusted = _adjusted_everywhere(every)
     keys = _common([_values(run, adjusted) for run in every])
     _check(len(runs), keys)
-    gate = _Gate(keys=keys, asked_floor=asked_floor, fdr=fdr)
+    gate = _Gate(keys)
     values = [_values(run, adjusted) for run in runs]
     alarms = [gate.told(*pair) for pair in combinations(values, 2)]
     outcomes = [
@@ -121,8 +119,8 @@ def calibrate(
     return Calibration(
         machine=dict(machine or {}),
         runs=len(runs),
-        asked_floor=asked_floor,
-        fdr=fdr,
+        asked_floor=FLOOR,
+        fdr=FDR,
         false_alarms=_rate([bool(told) for told in alarms], len(runs) - 1),
         cases=tuple(
             CaseCalibration(
@@ -263,20 +261,18 @@ def _inject(gate: _Gate, runs: Sequence[Values], share: float, slowed: Sequence[
     return _Outcome(share=share, found=found, trials=min(len(runs), len(slowed)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class _Gate:
     """`compare` as far as times go, with so many questions asked at once."""
 
     keys: Sequence[Key]
-    asked_floor: float
-    fdr: float
 
     def told(self, base: Values, new: Values) -> dict[Key, float]:
         """Case and metric -> effect, where a change is told."""
-        limits = np.maximum(math.log1p(self.asked_floor), [new[k].moved(base[k]) for k in self.keys])
+        limits = np.maximum(math.log1p(FLOOR), [new[k].moved(base[k]) for k in self.keys])
         before, after = moments([base[k].values for k in self.keys]), moments([new[k].values for k in self.keys])
-        found = effects(before, after, limits, 1 - self.fdr)
-        told = false_discovery_adjusted(found.p) <= self.fdr
+        found = effects(before, after, limits, 1 - FDR)
+        told = false_discovery_adjusted(found.p) <= FDR
         return {key: e for key, e, is_told in zip(self.keys, found.effect.tolist(), told, strict=True) if is_told}
 
     def seen(self, key: Key, runs: Sequence[_Series]) -> dict[str, Any]:
@@ -285,7 +281,7 @@ class _Gate:
         between = float(known.mean.std(ddof=1))
         excess = max(0.0, between**2 - float((known.variance / known.number).mean()))
         own_floor = math.expm1(quantile(len(runs) - 1, _WITHIN_FLOOR) * math.sqrt(2 * excess))
-        visible = self._visible(runs, max(self.asked_floor, own_floor))
+        visible = self._visible(runs, max(FLOOR, own_floor))
         enough = len(runs) >= FEWEST_RUNS
         return {
             "case": key[0],
@@ -303,7 +299,7 @@ class _Gate:
         """
         pairs = list(permutations(runs, 2))
         limits = np.maximum(math.log1p(smallest), [new.moved(base) for base, new in pairs])
-        first_step = 1 - 2 * self.fdr / len(self.keys)
+        first_step = 1 - 2 * FDR / len(self.keys)
         before, after = moments([base.values for base, _ in pairs]), moments([new.values for _, new in pairs])
         seen = effects(before, after, limits, first_step)
         needed = limits + (seen.high - seen.effect) - seen.effect

@@ -13,6 +13,8 @@ from scipy.special import betaincinv, stdtrit  # not scipy.stats, which takes th
 
 Floats = NDArray[np.float64]
 
+CONFIDENCE = 0.95
+
 # Fewer processes than this get no interval: with four, Student's t is 3.2 and its coverage hangs on normality.
 FEWEST = 5
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.analysis.change import Change, State
+from bench.analysis.intervals import CONFIDENCE
 from bench.analysis.matching import Trial
 from bench.analysis.phrases import percent
 from bench.analysis.welch import effects, false_discovery_adjusted, moments, more_processes
@@ -16,7 +17,6 @@ from bench.metrics import Better
 
 FLOOR = 0.02  # METHOD section 5.2: the smallest change anybody is told of
 FDR = 0.01  # METHOD section 5.3: q of Benjamini and Hochberg over all cases and metrics
-CONFIDENCE = 0.95
 
 # How far a case may follow the machine beyond what the metronomes took out: a case that does not slow with them at all
 # is off by once their change, one that slows two and a half times as much by one and a half times.  Seen on 24 reports

@@ -25,7 +25,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from scipy.special import chdtri
 
-from bench.analysis.intervals import FEWEST, half_width, processes_needed
+from bench.analysis.intervals import CONFIDENCE, FEWEST, half_width, processes_needed
 from bench.model import StopReason
 
 # Group -> for each reported ratio the log ratio of every process.
@@ -47,7 +47,6 @@ def decide(
     series: Series,
     *,
     precision: float,
-    confidence: float,
     spent_seconds: float,
     budget_seconds: float,
     cost_seconds: Mapping[str, float],
@@ -60,19 +59,17 @@ def decide(
     """
     left = budget_seconds - spent_seconds
     return {
-        group: _decide(ratios, math.log1p(precision), confidence, left=left, cost=cost_seconds.get(group, 0.0))
+        group: _decide(ratios, math.log1p(precision), left=left, cost=cost_seconds.get(group, 0.0))
         for group, ratios in series.items()
     }
 
 
-def _decide(
-    ratios: Sequence[Sequence[float]], wanted: float, confidence: float, left: float, cost: float
-) -> StopReason:
-    if is_look(_processes(ratios)) and _widest(ratios, confidence) <= wanted:
+def _decide(ratios: Sequence[Sequence[float]], wanted: float, left: float, cost: float) -> StopReason:
+    if is_look(_processes(ratios)) and _widest(ratios) <= wanted:
         return "precise"
     if cost and cost > left:
         return "budget"
-    if is_look(_processes(ratios)) and cost * _fewest_more(ratios, wanted, confidence) > left:
+    if is_look(_processes(ratios)) and cost * _fewest_more(ratios, wanted) > left:
         return "unstable"
     return ""
 
@@ -82,7 +79,6 @@ def next_groups(
     stops: Mapping[str, StopReason],
     *,
     precision: float,
-    confidence: float,
     seconds_left: float,
     cost_seconds: Mapping[str, float],
 ) -> tuple[str, ...]:
@@ -95,51 +91,46 @@ def next_groups(
     counts = {group: _processes(series[group]) for group in running}
     chosen = {group for group in running if counts[group] < MINIMUM}
     left = seconds_left - sum(cost_seconds.get(group, 0.0) * (MINIMUM - counts[group]) for group in chosen)
-    widths = {group: _widest(series[group], confidence) for group in running if group not in chosen}
+    widths = {group: _widest(series[group]) for group in running if group not in chosen}
     for group in sorted(widths, key=widths.__getitem__, reverse=True):
         if chosen and left <= 0:
             break
         chosen.add(group)
-        needed = _needed(series[group], math.log1p(precision), confidence, optimism=0.0)
+        needed = _needed(series[group], math.log1p(precision), optimism=0.0)
         left -= cost_seconds.get(group, 0.0) * max(1, needed - counts[group])
     return tuple(group for group in running if group in chosen)
 
 
-def widest(ratios: Iterable[Sequence[float]], *, confidence: float) -> float | None:
+def widest(ratios: Iterable[Sequence[float]]) -> float | None:
     """Half-width of the widest interval as a fraction; None while there is no interval."""
-    width = _widest(tuple(ratios), confidence)
+    width = _widest(tuple(ratios))
     return math.expm1(width) if math.isfinite(width) else None
 
 
-def processes_expected(ratios: Iterable[Sequence[float]], *, precision: float, confidence: float) -> int:
+def processes_expected(ratios: Iterable[Sequence[float]], *, precision: float) -> int:
     """How many processes a group will take, as far as its spread is known yet."""
     series = tuple(ratios)
     if _processes(series) < FEWEST:
         return MINIMUM
-    return max(MINIMUM, _needed(series, math.log1p(precision), confidence, optimism=0.0))
+    return max(MINIMUM, _needed(series, math.log1p(precision), optimism=0.0))
 
 
 def _processes(ratios: Sequence[Sequence[float]]) -> int:
     return max(map(len, ratios), default=0)
 
 
-def _widest(ratios: Sequence[Sequence[float]], confidence: float) -> float:
-    return max((half_width(ratio, confidence) for ratio in ratios), default=math.inf)
+def _widest(ratios: Sequence[Sequence[float]]) -> float:
+    return max((half_width(ratio, CONFIDENCE) for ratio in ratios), default=math.inf)
 
 
-def _fewest_more(ratios: Sequence[Sequence[float]], wanted: float, confidence: float) -> int:
+def _fewest_more(ratios: Sequence[Sequence[float]], wanted: float) -> int:
     """How many more processes it takes even if the spread is at the lower end of what the data allow."""
-    return _needed(ratios, wanted, confidence, optimism=0.975) - _processes(ratios)
+    return _needed(ratios, wanted, optimism=0.975) - _processes(ratios)
 
 
-def _needed(ratios: Sequence[Sequence[float]], wanted: float, confidence: float, optimism: float) -> int:
-    return max(
-        (
-            processes_needed(spread=_spread(ratio, optimism), half_width=wanted, confidence=confidence)
-            for ratio in ratios
-        ),
-        default=MINIMUM,
-    )
+def _needed(ratios: Sequence[Sequence[float]], wanted: float, optimism: float) -> int:
+    spreads = (_spread(ratio, optimism) for ratio in ratios)
+    return max((processes_needed(spread=s, half_width=wanted, confidence=CONFIDENCE) for s in spreads), default=MINIMUM)
 
 
 def _spread(values: Sequence[float], optimism: float) -> float:

@@ -35,14 +35,12 @@ def summarise(
     manifest: Manifest,
     environments: Mapping[str, Environment],
     records: Iterable[Record],
-    *,
-    confidence: float = 0.95,
 ) -> Summary:
     """Estimate and judge the records of a run; cases that have no number appear with the reason."""
     everything = tuple(records)
     measured = tuple(record for record in everything if not record.knobs)
     phases = {(d.suite, d.benchmark): d.phases for d in manifest.declarations}
-    estimates = estimate(measured, confidence=confidence, stops=manifest.stops, phases=phases)
+    estimates = estimate(measured, stops=manifest.stops, phases=phases)
     estimates = refuse(estimates, environments, manifest.ceilings)
     estimates += tuple(_unmeasured(manifest, estimates, measured))
     of_benchmark, records_of = _by_benchmark(estimates), _by_benchmark(measured)

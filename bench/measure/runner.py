@@ -26,8 +26,6 @@ from bench.model import Case, Manifest, Record, StopReason
 from bench.store import Store
 from bench.suite import Tier
 
-CONFIDENCE = 0.95
-
 Ratios = Callable[[Sequence[Record]], Mapping[tuple[str, str], float]]
 
 
@@ -230,7 +228,6 @@ class Run:
         stops = stopping.decide(
             series,
             precision=self._options.precision,
-            confidence=CONFIDENCE,
             spent_seconds=self._options.budget_seconds - left,
             budget_seconds=self._options.budget_seconds,
             cost_seconds=costs,
@@ -243,7 +240,6 @@ class Run:
                 series,
                 self._stops,
                 precision=self._options.precision,
-                confidence=CONFIDENCE,
                 seconds_left=left,
                 cost_seconds=costs,
             )
@@ -261,7 +257,7 @@ class Run:
         for group in timed:
             if group.alive and not (wanted is None and self._stops.get(group.name)):
                 expected = wanted or stopping.processes_expected(
-                    self._ratios[group.name].values(), precision=self._options.precision, confidence=CONFIDENCE
+                    self._ratios[group.name].values(), precision=self._options.precision
                 )
                 seconds += group.cost_seconds * max(0, expected - group.processes)
         return seconds if wanted else min(seconds, max(0.0, self._seconds_left()))
@@ -271,10 +267,10 @@ class Run:
 
     def _reached(self) -> dict[str, float | None]:
         """group -> half-width of its widest ratio so far, or None while there is none."""
-        return {g.name: stopping.widest(self._ratios[g.name].values(), confidence=CONFIDENCE) for g in self._groups}
+        return {g.name: stopping.widest(self._ratios[g.name].values()) for g in self._groups}
 
     def _is_precise(self, group: Group) -> bool:
-        widest = stopping.widest(self._ratios[group.name].values(), confidence=CONFIDENCE)
+        widest = stopping.widest(self._ratios[group.name].values())
         return widest is not None and widest <= self._options.precision
 
     def _maker(self, group: Group) -> MakeRecord:

@@ -126,17 +126,17 @@ def crosses(points: Iterable[tuple[float, float]], class_: str) -> Markup:
     return element("path", d=path, class_=class_) if seen else Markup("")
 
 
-def x_axis(scale: Scale, top: float, bottom: float, said: Callable[[float], str], most: int = 6) -> Markup:
+def x_axis(scale: Scale, top: float, bottom: float, said: Callable[[float], str]) -> Markup:
     """Grid lines with their values under them."""
-    ticks = scale.ticks(most)
+    ticks = scale.ticks()
     grid = "".join(f"M{number(scale.at(t))} {number(top)}V{number(bottom)}" for t in ticks)
     labels = [text(scale.at(t), bottom + 14, said(t), "middle", "t") for t in ticks]
     return element("path", d=grid, class_="g") + Markup("").join(labels)
 
 
-def y_axis(scale: Scale, left: float, right: float, said: Callable[[float], str], most: int = 4) -> Markup:
+def y_axis(scale: Scale, left: float, right: float, said: Callable[[float], str]) -> Markup:
     """Grid lines with their values at their left."""
-    ticks = scale.ticks(most)
+    ticks = scale.ticks(4)
     grid = "".join(f"M{number(left)} {number(scale.at(t))}H{number(right)}" for t in ticks)
     labels = [text(left - 4, scale.at(t) + 4, said(t), "end", "t") for t in ticks]
     return element("path", d=grid, class_="g") + Markup("").join(labels)

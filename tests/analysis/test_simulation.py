@@ -103,7 +103,6 @@ def stop(values: Floats) -> tuple[NDArray[np.int_], dict[str, int]]:
         found = decide(
             {group: (own[:count].tolist(),) for group, own in running.items()},
             precision=0.01,
-            confidence=0.95,
             spent_seconds=count,
             budget_seconds=MOST,
             cost_seconds=dict.fromkeys(running, 1.0),

@@ -20,7 +20,6 @@ def stop(*series: list[float], spent: float = 10.0, budget: float = 1000.0, cost
     return decide(
         {"g": series},
         precision=0.01,
-        confidence=0.95,
         spent_seconds=spent,
         budget_seconds=budget,
         cost_seconds={"g": cost},
@@ -32,7 +31,6 @@ def chosen(series: dict[str, list[list[float]]], left: float, stops: dict[str, S
         series,
         stops or {},
         precision=0.01,
-        confidence=0.95,
         seconds_left=left,
         cost_seconds=dict.fromkeys(series, 1.0),
     )
@@ -120,6 +118,6 @@ def test_when_all_have_stopped_nothing_is_measured() -> None:
 
 def test_the_precision_reached_is_that_of_the_widest_ratio() -> None:
     wide = ratios(12, 0.05)
-    assert widest([ratios(12, 0.001), wide], confidence=0.95) == pytest.approx(math.expm1(half_width(wide, 0.95)))
-    assert widest([ratios(12, 0.001), [0.1]], confidence=0.95) is None
-    assert widest([], confidence=0.95) is None
+    assert widest([ratios(12, 0.001), wide]) == pytest.approx(math.expm1(half_width(wide, 0.95)))
+    assert widest([ratios(12, 0.001), [0.1]]) is None
+    assert widest([]) is None
