@@ -320,6 +320,13 @@ def test_suites_are_refused_under_xdist_and_other_tests_are_not(pytester: Pytest
     assert "not under xdist" in refused(pytester, "suites", "--dist", "load")
     run(pytester, "test_own.py", "--dist", "load").assert_outcomes(passed=1)
     run(pytester, "--dist", "load").assert_outcomes(passed=1)
+    # What is installed beside the tests brings suites of its own.
+    environment = pytester.mkdir("env")
+    (environment / "pyvenv.cfg").touch()
+    (pytester.path / ".tox").mkdir()
+    write(pytester.path / ".tox", tiny=TINY)
+    suites.rename(environment / "suites")
+    run(pytester, ".", "--dist", "load").assert_outcomes(passed=1)
 
 
 def test_a_worker_of_xdist_collects_no_suites(pytester: Pytester, suites: Path) -> None:

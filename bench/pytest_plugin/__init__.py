@@ -5,8 +5,9 @@ Every pytest of an environment loads this, so it imports nothing heavy before it
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +78,17 @@ def _is_suite(file: Path, config: pytest.Config) -> bool:
 
 
 def _named_suites(config: pytest.Config) -> Iterator[Path]:
-    """The suite files under the paths that were named."""
+    """The suite files under the paths that were named, as far as pytest would look."""
     for argument in config.args if _asked_for(config) else ():
         path = config.invocation_params.dir / argument.split("::")[0]
-        files = path.rglob("*.py") if path.is_dir() else [path]
+        files = _files(path, config.getini("norecursedirs")) if path.is_dir() else [path]
         yield from (file for file in files if _is_suite(file, config))
+
+
+def _files(path: Path, ignored: Sequence[str]) -> Iterator[Path]:
+    for folder, inside, names in os.walk(path):
+        here = Path(folder)
+        inside[:] = [
+            i for i in inside if not any(map(Path(i).match, ignored)) and not (here / i / "pyvenv.cfg").exists()
+        ]
+        yield from (here / name for name in names)

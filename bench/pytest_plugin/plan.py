@@ -74,6 +74,7 @@ class Plan:
         from bench.measure.runner import Options
         from bench.measure.session import measure
         from bench.report.progress import Silence
+        from bench.report.words import counted
         from bench.store import read_environments, read_manifest, read_records
 
         cases = {item.case.id for item in items}
@@ -86,7 +87,7 @@ class Plan:
             seed=SEED,
             limit_seconds=120.0,  # as `bench run`
         )
-        say(self.config, f"measuring {len(cases)} cases for their claims on {self.torch_name}")
+        say(self.config, f"measuring {counted(len(cases), 'case')} for their claims on {self.torch_name}")
         with tempfile.TemporaryDirectory(prefix="bench-claims-") as name:
             measure(
                 sorted({str(item.path) for item in items}),
