@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from bench.measure.device import Block, Sample
-from bench.measure.messages import Describe, Facts, Failure, Measure, Open, Reply, Request, Take, Taken, Warm
+from bench.measure.messages import Describe, Facts, Failure, Measure, Open, Probe, Reply, Request, Take, Taken, Warm
 from bench.measure.schedule import METRONOME, Step
 from bench.measure.timing import WarmUp
 from bench.measure.workers import WorkerDied
-from bench.model import Environment
+from bench.model import Check, Environment
 
 # What a scripted variant does: it takes so many seconds a call, or this goes wrong.
 Behaviour = float | Failure | WorkerDied
@@ -30,6 +30,7 @@ class ScriptedLauncher:
 
     script: Script = field(default=lambda name, phase: 1e-3)  # noqa: ARG005
     facts: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    checks: Mapping[str, tuple[Check, ...]] = field(default_factory=dict)
     transcript: list[str] = field(default_factory=list)
     launched: int = 0
 
@@ -72,6 +73,9 @@ class ScriptedWorker:
         if isinstance(request, Facts):
             reply = self._do("facts", request.case.name)
             return Reply(failure=reply.failure, values=self.launcher.facts.get(request.case.variant, {}))
+        if isinstance(request, Probe):
+            reply = self._do("probe", request.case.name, "probe")
+            return Reply(failure=reply.failure, checks=self.launcher.checks.get(request.case.variant, ()))
         if isinstance(request, Warm):
             reply = self._do(f"warm {request.phase}", request.name)
             warm = reply.warm_up or WarmUp(first_call=1e-3, settle=3, seconds=1e-3)

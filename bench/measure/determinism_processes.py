@@ -40,7 +40,8 @@ def repeating(level: str, folder: Path) -> Callable[[Open], Probe] | None:
 
 def with_other_process(group: Group, records: Sequence[Record], crew: Crew, level: str, folder: Path) -> list[Record]:
     """The records of process 0 with what one more process got, where each variant is called after another one."""
-    kept = [name for name in group.members if file_of(folder, group.open(name)).exists()] if group.alive else []
+    repeated = {record.case for record in records if record.status == "ok"} if level != "off" else set()
+    kept = [name for name, member in group.members.items() if member.case in repeated]
     together = [name for name in kept if group.settings(name) is None]
     replies: dict[str, list[Reply]] = defaultdict(list)
     # The last goes first, so that there is nobody whom nobody went before.
@@ -54,7 +55,7 @@ def with_other_process(group: Group, records: Sequence[Record], crew: Crew, leve
     for name in kept:
         if name not in together:
             replies[name].append(_ask_alone(group, name, level, folder, crew))
-        file_of(folder, group.open(name)).unlink()
+        file_of(folder, group.open(name)).unlink(missing_ok=True)
     of = {group.members[name].case: found for name, found in replies.items()}
     return [_joined(record, of[record.case]) if record.case in of else record for record in records]
 
