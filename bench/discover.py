@@ -63,11 +63,11 @@ def discover(paths: Sequence[str]) -> tuple[Found, ...]:
     found = [f for file in files for f in _benchmarks_in(file)]
     if not found:
         raise BenchError(f"no benchmarks in {', '.join(paths)}: a suite file holds a function under @benchmark(…)")
-    seen: dict[tuple[str, str], Path] = {}
+    seen: dict[str, Path] = {}
     for f in found:
-        other = seen.setdefault((f.suite, f.benchmark.name), f.path)
+        other = seen.setdefault(f.name, f.path)
         if other != f.path:
-            raise SuiteError(f"{f.path} and {other} both declare {f.suite}/{f.benchmark.name}: rename one of them")
+            raise SuiteError(f"{f.path} and {other} both declare {f.name}: rename one of them")
     return tuple(found)
 
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
+
+T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
 
 # History of the record schema (old numbers still load, see store.py):
 #   1  2026-11  first
@@ -46,13 +50,18 @@ class Case:
         return f"{self._stem}@{self.device}"
 
     @property
+    def name_of_benchmark(self) -> str:
+        """``conv/bias_before_bn``, as in its Declaration."""
+        return f"{self.suite}/{self.benchmark}"
+
+    @property
     def is_baseline(self) -> bool:
         return self.variant == self.baseline
 
     @property
     def _stem(self) -> str:
         axes = ",".join(f"{k}={format_value(v)}" for k, v in self.point)
-        return f"{self.suite}/{self.benchmark}[{axes}]"
+        return f"{self.name_of_benchmark}[{axes}]"
 
 
 def format_value(value: Value) -> str:
@@ -60,6 +69,14 @@ def format_value(value: Value) -> str:
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "none"}[value]
     return str(value)
+
+
+def grouped(items: Iterable[T], key: Callable[[T], K]) -> defaultdict[K, list[T]]:
+    """Items by key, both in the order they are met; a key that none has gives an empty list."""
+    found: defaultdict[K, list[T]] = defaultdict(list)
+    for item in items:
+        found[key(item)].append(item)
+    return found
 
 
 def make_point(values: Mapping[str, Value]) -> Point:
@@ -235,6 +252,11 @@ class Declaration:
     source: str
     version: str
     skip_reason: str = ""
+
+    @property
+    def name(self) -> str:
+        """``conv/bias_before_bn``."""
+        return f"{self.suite}/{self.benchmark}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

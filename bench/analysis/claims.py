@@ -78,8 +78,7 @@ def _evidence(
         rows[e.case][e.metric] = e
     for r in records:
         kept[r.case].append(r)
-    wanted = (declaration.suite, declaration.benchmark)
-    cases = [case for case in dict.fromkeys((*rows, *kept)) if (case.suite, case.benchmark) == wanted]
+    cases = [case for case in dict.fromkeys((*rows, *kept)) if case.name_of_benchmark == declaration.name]
     return {case: _Evidence(estimates=rows[case], records=kept[case]) for case in cases}
 
 

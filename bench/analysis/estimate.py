@@ -29,9 +29,9 @@ from bench.analysis.rows import (
 )
 from bench.analysis.times import Times, times_of
 from bench.metrics import metric
-from bench.model import Case, Estimate, Record, StopReason
+from bench.model import Case, Estimate, Record, StopReason, grouped
 
-Phases = Mapping[tuple[str, str], tuple[str, ...]]
+Phases = Mapping[str, tuple[str, ...]]
 
 # In a record's values: an input to rates, and no metric of its own.
 _MOVED = "bytes_moved"
@@ -48,7 +48,7 @@ def estimate(
 ) -> tuple[Estimate, ...]:
     """One Estimate per case and metric, in the order of the records.
 
-    ``stops``: group -> why it stopped.  ``phases``: (suite, benchmark) -> phases, for the rows of cases that failed
+    ``stops``: group -> why it stopped.  ``phases``: name of benchmark -> phases, for the rows of cases that failed
     before any was timed; without it the phases that other records of the benchmark have.
     """
     cases = _cases(records)
@@ -64,7 +64,7 @@ def estimate(
                 confidence=confidence,
                 stop_reason=(stops or {}).get(case.group, ""),
             ),
-            known.get((case.suite, case.benchmark)) or ("forward",),
+            known.get(case.name_of_benchmark) or ("forward",),
         )
     )
 
@@ -173,16 +173,14 @@ class _Pair:
 
 
 def _cases(records: Sequence[Record]) -> dict[Case, _Measured]:
-    found: dict[Case, list[Record]] = defaultdict(list)
-    for record in records:
-        found[record.case].append(record)
-    return {case: _Measured(case=case, records=tuple(of)) for case, of in found.items()}
+    by_case = grouped(records, lambda record: record.case)
+    return {case: _Measured(case=case, records=tuple(of)) for case, of in by_case.items()}
 
 
-def _phases(cases: Iterable[_Measured]) -> dict[tuple[str, str], tuple[str, ...]]:
-    found: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+def _phases(cases: Iterable[_Measured]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, dict[str, None]] = defaultdict(dict)
     for measured in cases:
-        found[measured.case.suite, measured.case.benchmark] |= dict.fromkeys(measured.phases)
+        found[measured.case.name_of_benchmark] |= dict.fromkeys(measured.phases)
     return {benchmark: tuple(phases) for benchmark, phases in found.items()}
 
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from bench.analysis.claims import judge
 from bench.analysis.estimate import estimate
 from bench.analysis.plausible import refuse
 from bench.analysis.rows import worst
-from bench.model import Case, Declaration, Environment, Estimate, Manifest, Record, Status, Verdict
-
-T = TypeVar("T", Estimate, Record)
+from bench.model import Case, Declaration, Environment, Estimate, Manifest, Record, Status, Verdict, grouped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,38 +35,28 @@ def summarise(
     """Estimate and judge the records of a run; cases that have no number appear with the reason."""
     everything = tuple(records)
     measured = tuple(record for record in everything if not record.knobs)
-    phases = {(d.suite, d.benchmark): d.phases for d in manifest.declarations}
+    phases = {d.name: d.phases for d in manifest.declarations}
     estimates = estimate(measured, stops=manifest.stops, phases=phases)
     estimates = refuse(estimates, environments, manifest.ceilings)
     estimates += tuple(_unmeasured(manifest, estimates, measured))
-    of_benchmark, records_of = _by_benchmark(estimates), _by_benchmark(measured)
+    estimates_of = grouped(estimates, lambda estimate: estimate.case.name_of_benchmark)
+    records_of = grouped(measured, lambda record: record.case.name_of_benchmark)
     return Summary(
         manifest=manifest,
         environments=environments,
         records=measured,
         estimates=estimates,
         verdicts=tuple(
-            verdict
-            for d in manifest.declarations
-            for verdict in judge(d, of_benchmark[d.suite, d.benchmark], records_of[d.suite, d.benchmark])
+            verdict for d in manifest.declarations for verdict in judge(d, estimates_of[d.name], records_of[d.name])
         ),
         turned=tuple(record for record in everything if record.knobs),
     )
 
 
-def _by_benchmark(items: Iterable[T]) -> defaultdict[tuple[str, str], list[T]]:
-    found: defaultdict[tuple[str, str], list[T]] = defaultdict(list)
-    for item in items:
-        found[item.case.suite, item.case.benchmark].append(item)
-    return found
-
-
 def _unmeasured(manifest: Manifest, estimates: Sequence[Estimate], records: Sequence[Record]) -> Iterator[Estimate]:
     """A row for each headline time that should be there and is not."""
     timed = {(e.case, e.metric) for e in estimates}
-    met: defaultdict[Case, list[Record]] = defaultdict(list)
-    for record in records:
-        met[record.case].append(record)
+    met = grouped(records, lambda record: record.case)
     for declaration in manifest.declarations:
         for case in _cases(declaration, manifest):
             if met[case] and not declaration.phases:
@@ -85,8 +71,7 @@ def _unmeasured(manifest: Manifest, estimates: Sequence[Estimate], records: Sequ
 
 def _cases(declaration: Declaration, manifest: Manifest) -> tuple[Case, ...]:
     """The declared cases; one without a point for each variant of a benchmark that does not apply to the device."""
-    of = declaration.suite, declaration.benchmark
-    found = tuple(case for case in manifest.cases if (case.suite, case.benchmark) == of)
+    found = tuple(case for case in manifest.cases if case.name_of_benchmark == declaration.name)
     if found or not declaration.skip_reason:
         return found
     return tuple(

@@ -23,7 +23,7 @@ from bench.measure.group import Group, Member
 from bench.measure.runner import Options, Progress, Run, make_groups
 from bench.measure.session import choose, new_manifest, opened
 from bench.measure.workers import Processes
-from bench.model import Record
+from bench.model import Record, grouped
 from bench.store import read_records
 from bench.suite import Settings
 
@@ -75,25 +75,18 @@ def _both_sides(group: Group) -> Group:
 
 def side_log_ratios(records: Sequence[Record]) -> dict[tuple[str, str], float]:
     """(variant, phase) -> log of b's time over a's in one process, median over rounds that are valid for both."""
-    by_case: dict[str, list[Record]] = defaultdict(list)
-    for record in records:
-        by_case[record.case.variant].append(record)
     return {
         (variant, phase): ratio
-        for variant, pair in by_case.items()
+        for variant, pair in grouped(records, lambda record: record.case.variant).items()
         for (_, phase), ratio in process_log_ratios(as_variants(pair)).items()
     }
 
 
 def paired_ratios(folder: Path) -> dict[tuple[str, str], list[float]]:
     """(case, metric) -> log ratios by process, of what ``measure_ab`` left in a folder."""
-    by_process: dict[tuple[str, int], list[Record]] = defaultdict(list)
-    for side in SIDES:
-        for record in read_records(folder / side)[0]:
-            if record.samples:
-                by_process[record.case.id, record.process].append(record)
+    timed = [record for side in SIDES for record in read_records(folder / side)[0] if record.samples]
     ratios: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for (case, _), pair in by_process.items():
+    for (case, _), pair in grouped(timed, lambda record: (record.case.id, record.process)).items():
         if len(pair) == len(SIDES):
             for (_, phase), ratio in side_log_ratios(pair).items():
                 ratios[case, f"time/{phase}"].append(ratio)

@@ -22,7 +22,7 @@ from bench.measure.determinism_matrix import Matrix
 from bench.measure.determinism_processes import repeating, with_other_process
 from bench.measure.group import Group, MakeRecord, Member, gather_facts, measure_process
 from bench.measure.messages import Describe
-from bench.model import Case, Manifest, Record, StopReason
+from bench.model import Case, Manifest, Record, StopReason, grouped
 from bench.store import Store
 from bench.suite import Tier
 
@@ -67,11 +67,11 @@ def make_groups(found: Iterable[Found], cases: Sequence[Case], options: Options)
     members: dict[str, dict[str, Member]] = defaultdict(dict)
     for case in cases:
         members[case.group][case.variant] = Member(case=case)
-    by_name = {(f.suite, f.benchmark.name): f for f in found}
+    by_name = {f.name: f for f in found}
     return [
         Group(
             name=case.group,
-            found=by_name[case.suite, case.benchmark],
+            found=by_name[case.name_of_benchmark],
             members=members[case.group],
             seed=options.seed,
             limit_seconds=options.limit_seconds,
@@ -135,9 +135,7 @@ class Run:
 
     def _remember(self, earlier: Sequence[Record]) -> None:
         """Take up where an interrupted run stopped: what was measured counts, what failed is not tried again."""
-        by_process: dict[tuple[str, int], list[Record]] = defaultdict(list)
-        for record in earlier:
-            by_process[record.case.group, record.process].append(record)
+        by_process = grouped(earlier, lambda record: (record.case.group, record.process))
         for group in self._groups:
             numbers = [process for name, process in by_process if name == group.name]
             group.processes = max(numbers, default=0)

@@ -57,7 +57,7 @@ def choose(paths: Sequence[str], options: Options, keyword: str) -> tuple[tuple[
         groups = {case.group for case in cases if fits(case.id)}
         # A ratio needs its baseline: choosing one variant chooses that too.
         chosen += [c for c in cases if fits(c.id) or (c.is_baseline and c.group in groups)]
-    kept = {f"{case.suite}/{case.benchmark}" for case in chosen}
+    kept = {case.name_of_benchmark for case in chosen}
     skipped = {f.name: f.benchmark.skip_reason(options.kind) for f in found if fits(f.name)}
     reason = next(filter(None, skipped.values()), "")
     if not chosen and reason:
@@ -149,9 +149,8 @@ def resume(folder: Path, options: Options, *, wait_seconds: float, progress: Pro
     found = discover(manifest.paths)
     versions = {f.name: f.version for f in found}
     for declared in manifest.declarations:
-        name = f"{declared.suite}/{declared.benchmark}"
-        if versions.get(name) != declared.version:
-            raise BenchError(f"{name} has changed since {folder} was begun, or is gone: start a new run")
+        if versions.get(declared.name) != declared.version:
+            raise BenchError(f"{declared.name} has changed since {folder} was begun, or is gone: start a new run")
     _go(found, manifest, options, folder, wait_seconds, progress)
 
 

@@ -9,7 +9,19 @@ from typing import TypeVar
 
 from bench.analysis.summary import Summary
 from bench.metrics import kind
-from bench.model import Case, Check, Claim, Decision, Declaration, Estimate, Record, Value, Verdict, format_value
+from bench.model import (
+    Case,
+    Check,
+    Claim,
+    Decision,
+    Declaration,
+    Estimate,
+    Record,
+    Value,
+    Verdict,
+    format_value,
+    grouped,
+)
 
 T = TypeVar("T")
 
@@ -63,7 +75,7 @@ class Section:
 
     @property
     def name(self) -> str:
-        return f"{self.declaration.suite}/{self.declaration.benchmark}"
+        return self.declaration.name
 
     @property
     def title(self) -> str:
@@ -83,19 +95,18 @@ class Section:
 def sections(summary: Summary) -> tuple[Section, ...]:
     """Every benchmark of the manifest in its order, those that were skipped or never reached included."""
     cells = _cells(summary)
-    verdicts = _by_benchmark((v.case, v) for v in summary.verdicts)
-    cases = _by_benchmark((case, case) for case in summary.manifest.cases)
+    verdicts = grouped(summary.verdicts, lambda verdict: verdict.case.name_of_benchmark)
+    cases = grouped(summary.manifest.cases, lambda case: case.name_of_benchmark)
     return tuple(
         Section(
             declaration=d,
-            common=_text(point for point in cases[key][0].point if point not in varying) if cases[key] else "",
-            phases=_phases(d, [cells[case.id] for case in cases[key]]),
-            rows=_rows(cases[key], cells, varying),
-            verdicts=tuple(verdicts[key]),
+            common=_text(point for case in cases[d.name][:1] for point in case.point if point not in varying),
+            phases=_phases(d, [cells[case.id] for case in cases[d.name]]),
+            rows=_rows(cases[d.name], cells, varying),
+            verdicts=tuple(verdicts[d.name]),
         )
         for d in summary.manifest.declarations
-        for key in [(d.suite, d.benchmark)]
-        for varying in [_varying(cases[key])]
+        for varying in [_varying(cases[d.name])]
     )
 
 
@@ -114,20 +125,11 @@ def _text(point: Iterable[tuple[str, Value]]) -> str:
     return " ".join(f"{name}={format_value(value)}" for name, value in point)
 
 
-def _by_benchmark(pairs: Iterable[tuple[Case, T]]) -> defaultdict[tuple[str, str], list[T]]:
-    found: defaultdict[tuple[str, str], list[T]] = defaultdict(list)
-    for case, value in pairs:
-        found[case.suite, case.benchmark].append(value)
-    return found
-
-
 def _cells(summary: Summary) -> dict[str, Cell]:
     estimates: defaultdict[str, dict[str, Estimate]] = defaultdict(dict)
     for estimate in summary.estimates:
         estimates[estimate.case.id][estimate.metric] = estimate
-    records: defaultdict[str, list[Record]] = defaultdict(list)
-    for record in sorted(summary.records, key=lambda r: r.process):
-        records[record.case.id].append(record)
+    records = grouped(sorted(summary.records, key=lambda r: r.process), lambda record: record.case.id)
     return {
         case.id: Cell(case=case, estimates=estimates[case.id], records=tuple(records[case.id]))
         for case in summary.manifest.cases
@@ -135,17 +137,14 @@ def _cells(summary: Summary) -> dict[str, Cell]:
 
 
 def _rows(cases: Iterable[Case], cells: Mapping[str, Cell], varying: frozenset[tuple[str, Value]]) -> tuple[Row, ...]:
-    groups: dict[str, list[Cell]] = {}
-    for case in cases:
-        groups.setdefault(case.group, []).append(cells[case.id])
     return tuple(
         Row(
             name=name,
-            point=_text(axis for axis in members[0].case.point if axis in varying),
-            device=members[0].case.device,
-            cells=tuple(sorted(members, key=lambda cell: not cell.case.is_baseline)),
+            point=_text(axis for axis in members[0].point if axis in varying),
+            device=members[0].device,
+            cells=tuple(cells[case.id] for case in sorted(members, key=lambda case: not case.is_baseline)),
         )
-        for name, members in groups.items()
+        for name, members in grouped(cases, lambda case: case.group).items()
     )
 
 

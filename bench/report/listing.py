@@ -11,15 +11,11 @@ from bench.report.words import escape
 
 def as_text(declarations: Sequence[Declaration], cases: Sequence[Case]) -> str:
     """A paragraph per benchmark: question, claims with their notes, cases."""
-    return "\n\n".join(_paragraph(d, [c for c in cases if _belongs(c, d)]) for d in declarations)
-
-
-def _belongs(case: Case, declaration: Declaration) -> bool:
-    return (case.suite, case.benchmark) == (declaration.suite, declaration.benchmark)
+    return "\n\n".join(_paragraph(d, [c for c in cases if c.name_of_benchmark == d.name]) for d in declarations)
 
 
 def _paragraph(declaration: Declaration, cases: Sequence[Case]) -> str:
-    lines = [f"{declaration.suite}/{declaration.benchmark}: {escape(declaration.question)}"]
+    lines = [f"{declaration.name}: {escape(declaration.question)}"]
     if declaration.skip_reason:
         lines.append(f"  skipped: {escape(declaration.skip_reason)}")
     lines += [f"  claim {escape(c.text)}{f'  [{escape(c.note)}]' if c.note else ''}" for c in declaration.claims]
@@ -29,7 +25,8 @@ def _paragraph(declaration: Declaration, cases: Sequence[Case]) -> str:
 
 def as_json(declarations: Sequence[Declaration], cases: Sequence[Case]) -> str:
     """The same as a list of objects, one per benchmark."""
-    return json.dumps([_entry(d, [c for c in cases if _belongs(c, d)]) for d in declarations], indent=1)
+    entries = [_entry(d, [c for c in cases if c.name_of_benchmark == d.name]) for d in declarations]
+    return json.dumps(entries, indent=1)
 
 
 def _entry(declaration: Declaration, cases: Sequence[Case]) -> dict[str, object]:

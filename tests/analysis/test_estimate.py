@@ -241,7 +241,7 @@ def test_a_case_that_failed_at_once_has_a_row_for_every_phase() -> None:
     }
     assert found[BIAS, "time/forward"].reason == "RuntimeError: no"
     assert list(rows([lost])) == [(BIAS, "time/forward")]
-    assert list(rows([lost], phases={("conv", "bias_before_bn"): ("inference",)})) == [(BIAS, "time/inference")]
+    assert list(rows([lost], phases={"conv/bias_before_bn": ("inference",)})) == [(BIAS, "time/inference")]
 
 
 def test_the_worst_status_stands_for_a_case() -> None:
