@@ -74,7 +74,7 @@ class ScriptedWorker:
             reply = self._do("facts", request.case.name)
             return Reply(failure=reply.failure, values=self.launcher.facts.get(request.case.variant, {}))
         if isinstance(request, Probe):
-            reply = self._do("probe", request.case.name, "probe")
+            reply = self._do("probe", request.case.name)
             return Reply(failure=reply.failure, checks=self.launcher.checks.get(request.case.variant, ()))
         if isinstance(request, Warm):
             reply = self._do(f"warm {request.phase}", request.name)

@@ -28,11 +28,11 @@ class Crew:
 
     def __init__(self, sides: Mapping[str, Side], torch_name: str, *, cheap: bool) -> None:
         self._sides, self._torch_name, self._cheap = sides, torch_name, cheap
-        self._kept: dict[tuple[str, bool, str], Worker] = {}
+        self._kept: dict[tuple[str, bool, str, str], Worker] = {}
 
-    def shared(self, side: str, *, taking_turns: bool, settings: Settings | None = None) -> Worker:
-        """The worker of a side in which what has these settings shares a process."""
-        key = side, taking_turns, repr(settings)
+    def shared(self, side: str, *, taking_turns: bool, settings: Settings | None = None, role: str = "") -> Worker:
+        """The worker of a side in which what has these settings shares a process; each role has its own."""
+        key = side, taking_turns, repr(settings), role
         if key not in self._kept:
             self._kept[key] = self.isolated(side, taking_turns=taking_turns, settings=settings)
         return self._kept[key]

@@ -44,12 +44,11 @@ def with_other_process(group: Group, records: Sequence[Record], crew: Crew, leve
     kept = [name for name, member in group.members.items() if member.case in repeated]
     together = [name for name in kept if group.settings(name) is None]
     replies: dict[str, list[Reply]] = defaultdict(list)
+    lend = functools.partial(crew.shared, "", taking_turns=group.taking_turns, role="another process")
     # The last goes first, so that there is nobody whom nobody went before.
     for name in (*(together[-1:] if len(together) > 1 else ()), *together):
-        lend = functools.partial(crew.shared, group.members[name].side, taking_turns=group.taking_turns)
         replies[name].append(ask_checking(lend, _comparing(group, name, level, folder), crew, group.limit_seconds))
     if together:
-        lend = functools.partial(crew.shared, "", taking_turns=group.taking_turns)
         ask_checking(lend, Close(), crew, group.limit_seconds)
     crew.end_process()
     for name in kept:
