@@ -24,7 +24,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-from bench.analysis.change import STATES, Change, Comparison, Pair, State
+from bench.analysis.change import STATES, Change, Comparison, State
 from bench.analysis.compare import STATUSES
 from bench.errors import BenchError
 
@@ -126,14 +126,8 @@ def excuse(comparison: Comparison, accepts: Sequence[Accept], today: datetime.da
     notes = [f"{entry.text} has expired: what it accepted counts again" for entry in expired]
     idle = [entry for entry in valid if not any(entry.covers(change) for change in comparison.changes)]
     notes += [f"{entry.text} accepts nothing that was found: remove it when that lasts" for entry in idle]
-    pairs = tuple(_excuse_pair(pair, valid) for pair in comparison.pairs)
+    pairs = tuple(replace(pair, changes=tuple(_excused(c, valid) for c in pair.changes)) for pair in comparison.pairs)
     return replace(comparison, pairs=pairs, notes=(*comparison.notes, *notes))
-
-
-def _excuse_pair(pair: Pair, accepts: Sequence[Accept]) -> Pair:
-    if not accepts:
-        return pair
-    return replace(pair, changes=tuple(_excused(change, accepts) for change in pair.changes))
 
 
 def _excused(change: Change, accepts: Sequence[Accept]) -> Change:

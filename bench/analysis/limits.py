@@ -14,8 +14,6 @@ WINOGRAD_SAVING = 4.0
 # Data that one call moves is beyond the caches when it is more than twice the L2 (CLAIMS.md section 11).
 BEYOND_CACHE = 2.0
 
-_WORDS = {"fp32": "fp32", "tf32": "TF32", "bf16": "bf16", "fp16": "fp16"}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Roofs:
@@ -80,9 +78,8 @@ def impossible_compute(roofs: Roofs, precision: str, flops_per_second: float, sa
     peak = roofs.flops_per_second.get(precision)
     if peak is None or flops_per_second <= peak * roofs.slack * saving:
         return ""
-    said = (
-        f"{flops_per_second / 1e12:.3g} TFLOP/s in {_WORDS[precision]} is above the {peak / 1e12:.3g} of {roofs.source}"
-    )
+    rate = f"{flops_per_second / 1e12:.3g} TFLOP/s in {precision.replace('tf', 'TF')}"
+    said = f"{rate} is above the {peak / 1e12:.3g} of {roofs.source}"
     tf32 = roofs.flops_per_second.get("tf32", 0.0)
     if precision == "fp32" and flops_per_second <= tf32 * roofs.slack * saving:
         return f'{said}: TF32 was used; torch.set_float32_matmul_precision("highest") keeps fp32'

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-_BYTES = ((2.0**40, "TiB"), (2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"))
-_COUNTS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+BYTES = ((2.0**40, "TiB"), (2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"))
+COUNTS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 def percent(share: float) -> str:
@@ -28,7 +28,7 @@ def change(ratio: float, low: float | None = None, high: float | None = None) ->
 
 def amount(value: float, unit: str) -> str:
     """``1.5 MiB``, ``118 MFLOP``; less than a thousand in full."""
-    for size, name in _BYTES if unit == "B" else _COUNTS:
+    for size, name in BYTES if unit == "B" else COUNTS:
         if abs(value) >= size:
             return f"{value / size:.3g} {name}{'' if unit == 'B' else unit}"
     return f"{value:.15g} {unit}".rstrip()

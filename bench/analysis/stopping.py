@@ -47,8 +47,7 @@ def decide(
     series: Series,
     *,
     precision: float,
-    spent_seconds: float,
-    budget_seconds: float,
+    seconds_left: float,
     cost_seconds: Mapping[str, float],
 ) -> Mapping[str, StopReason]:
     """Why each group stops, or the empty string: measure on.
@@ -57,9 +56,8 @@ def decide(
     0 where none was measured yet: a first one is always granted.  A group without any ratio has nothing to be precise
     about and goes on until its budget is spent.
     """
-    left = budget_seconds - spent_seconds
     return {
-        group: _decide(ratios, math.log1p(precision), left=left, cost=cost_seconds.get(group, 0.0))
+        group: _decide(ratios, math.log1p(precision), left=seconds_left, cost=cost_seconds.get(group, 0.0))
         for group, ratios in series.items()
     }
 

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit  # not scipy.stats, which takes three times as long to import
 
-Floats = NDArray[np.float64]
+from bench.analysis.intervals import Floats
 
 # A change this many processes would not resolve sits on the floor itself: no number of them would.
 MOST_PROCESSES = 1000

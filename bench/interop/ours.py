@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from operator import itemgetter
 from pathlib import Path
 from sys import intern
 from typing import get_args
@@ -92,10 +91,8 @@ def _read_rows(file: Path) -> tuple[dict[str, dict[str, Row]], dict[str, tuple[s
 
 
 def _picker(header: Sequence[str], columns: Sequence[str]) -> Callable[[Sequence[str]], tuple[str, ...]]:
-    if len(columns) < 2:  # itemgetter gives no tuple then
-        places = [header.index(column) for column in columns]
-        return lambda cells: tuple(cells[place] for place in places)
-    return itemgetter(*(header.index(column) for column in columns))
+    places = [header.index(column) for column in columns]
+    return lambda cells: tuple([cells[place] for place in places])
 
 
 def _row(table: Table, line: int, cells: Sequence[str]) -> Row:

@@ -226,8 +226,7 @@ class Run:
         stops = stopping.decide(
             series,
             precision=self._options.precision,
-            spent_seconds=self._options.budget_seconds - left,
-            budget_seconds=self._options.budget_seconds,
+            seconds_left=left,
             cost_seconds=costs,
         )
         # A run that goes on does not know yet what a process costs, and its time may be over.

@@ -8,6 +8,7 @@ import itertools
 import random
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy
@@ -75,22 +76,15 @@ def untouched(subject: Subject) -> Iterator[Snapshot]:
         before.restore()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Held:
     """A tensor with its values as they were; ``module`` and ``attribute``: where it hangs, if it does."""
 
-    __slots__ = ("attribute", "module", "name", "saved", "tensor")
-
-    def __init__(
-        self,
-        *,
-        name: str,
-        tensor: torch.Tensor,
-        saved: torch.Tensor,
-        module: nn.Module | None = None,
-        attribute: str = "",
-    ) -> None:
-        self.name, self.tensor, self.saved = name, tensor, saved
-        self.module, self.attribute = module, attribute
+    name: str
+    tensor: torch.Tensor
+    saved: torch.Tensor
+    module: nn.Module | None = None
+    attribute: str = ""
 
     @property
     def is_changed(self) -> bool:
@@ -185,13 +179,12 @@ def _held_by(function: types.FunctionType) -> Iterator[object]:
 # --- generators and switches -----------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
 class _Setting:
     """One thing that can be read and set."""
 
-    __slots__ = ("get", "set")
-
-    def __init__(self, get: Callable[[], Any], set_: Callable[[Any], object]) -> None:
-        self.get, self.set = get, set_
+    get: Callable[[], Any]
+    set: Callable[[Any], object]
 
 
 _GENERATORS = (torch.Generator, numpy.random.Generator, numpy.random.RandomState, random.Random)

@@ -9,7 +9,7 @@ from bench.metrics import metric
 from bench.report.arrange import Section
 from bench.report.series import Line, lines, margin, number, places, rates, ratios, read_as_factors, share_of_ceiling
 from bench.report.style import FAINT, INCH_PER_CHARACTER, WIDTH, Legend, bar, dot, look, panel, sheet
-from bench.report.words import escape, percent_tick, quantity
+from bench.report.words import BYTES, escape, percent_tick, quantity
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -54,24 +54,14 @@ def memory_figure(section: Section, below: str) -> Figure | None:
         return None
     figure, axes, rows = _chart(section, rows, below, _legend(section, rows, bar, ""))
     most = max(number(e) for line in rows for _, e in line.estimates)
-    size, unit = _bytes_unit(most)
+    size, unit = next((step for step in BYTES if most >= step[0]), BYTES[-1])
     thick = 0.8 / max(len(line.estimates) for line in rows)
     for y, n, e in places(rows):
-        axes.barh(
-            y,
-            number(e) / size,
-            height=thick * 0.9,
-            color=look(n).colour,
-            hatch=look(n).hatch,
-            edgecolor="white",
-        )
+        colour, hatch = look(n).colour, look(n).hatch
+        axes.barh(y, number(e) / size, height=thick * 0.9, color=colour, hatch=hatch, edgecolor="white")
     axes.set_xlim(0, most / size * 1.02 or 1)
     axes.set_xlabel(f"peak of allocated memory above what was there before, {unit}")
     return figure
-
-
-def _bytes_unit(most: float) -> tuple[float, str]:
-    return next(((2.0**n, unit) for n, unit in ((30, "GiB"), (20, "MiB"), (10, "KiB")) if most >= 2.0**n), (1.0, "B"))
 
 
 def roofline_figure(section: Section, ceilings: Mapping[str, float], below: str) -> Figure | None:

@@ -49,8 +49,8 @@ REPEATABILITY: dict[str, str] = {
 }
 
 _SECONDS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
-_BYTES = ((2.0**40, "TiB"), (2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B"))
-_COUNTS = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
+BYTES = (*phrases.BYTES, (1.0, "B"))
+_COUNTS = ((1e15, "P"), *phrases.COUNTS, (1.0, ""))
 NOTHING = "–"
 
 
@@ -95,7 +95,7 @@ def quantity(value: float | str | None, unit: str) -> str:
     if unit == "s":
         return _scaled(value, _SECONDS)
     if unit == "B":
-        return _scaled(value, _BYTES)
+        return _scaled(value, BYTES)
     return _scaled(value, _COUNTS, unit)
 
 

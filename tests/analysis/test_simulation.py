@@ -103,8 +103,7 @@ def stop(values: Floats) -> tuple[NDArray[np.int_], dict[str, int]]:
         found = decide(
             {group: (own[:count].tolist(),) for group, own in running.items()},
             precision=0.01,
-            spent_seconds=count,
-            budget_seconds=MOST,
+            seconds_left=MOST - count,
             cost_seconds=dict.fromkeys(running, 1.0),
         )
         for group, reason in found.items():

@@ -20,8 +20,7 @@ def stop(*series: list[float], spent: float = 10.0, budget: float = 1000.0, cost
     return decide(
         {"g": series},
         precision=0.01,
-        spent_seconds=spent,
-        budget_seconds=budget,
+        seconds_left=budget - spent,
         cost_seconds={"g": cost},
     )["g"]
 
