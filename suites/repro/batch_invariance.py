@@ -8,7 +8,7 @@ from bench import Subject, benchmark, identical
 CALLS = {
     "matmul": lambda x, w: x @ w,
     "linear": lambda x, w: F.linear(x, w.t()),
-    "softmax": lambda x, w: (x + w[:, 0].repeat(2)).softmax(-1),
+    "softmax": lambda x, w: (x + w[:, 0]).softmax(-1),
     "conv": lambda x, w: F.conv2d(x.reshape(-1, 16, 8, 8), w.reshape(-1)[:2304].reshape(16, 16, 3, 3), padding=1),
 }
 
