@@ -48,21 +48,14 @@ def from_json(kind: Any, data: Any) -> Any:
         return tuple(from_json(arguments[0], item) for item in data)
     if origin is tuple:
         return tuple(from_json(k, item) for k, item in zip(arguments, data, strict=True))
-    if origin is not None and _is_subclass(origin, Mapping):
+    if isinstance(origin, type) and issubclass(origin, Mapping):
         return {k: from_json(arguments[1], v) for k, v in data.items()}
     if isinstance(data, str) and data in ("nan", "inf", "-inf") and _allows_float(kind):
         return float(data)
     return data
 
 
-def _is_subclass(kind: Any, base: type) -> bool:
-    """``issubclass`` for what may be no class at all (``Literal``, ``Union``)."""
-    return isinstance(kind, type) and issubclass(kind, base)
-
-
-@cache
-def _hints(kind: type) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
+_hints = cache(typing.get_type_hints)
 
 
 def _allows_float(kind: Any) -> bool:

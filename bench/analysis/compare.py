@@ -32,7 +32,6 @@ STATUSES: Mapping[str, int] = {
     "invalid": INVALID,
     "unresolved": UNRESOLVED,
 }
-FAIL_ON = "worse,missing,failed"
 # A machine whose metronomes moved by more than this is worth a sentence.
 WORTH_TELLING = 0.01
 # Nothing was judged there, so whatever the user asked for, it is no pass.

@@ -22,6 +22,10 @@ RUN_STATUSES: Mapping[str, int] = {
 }
 
 
+# What fails `compare` and `ab` unless the user names something else.
+CHANGES_THAT_FAIL = "worse,missing,failed"
+
+
 def worst(statuses: Iterable[int]) -> int:
     """The one status that stands for several."""
     found = set(statuses)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def compare(
     reports: Annotated[list[str], typer.Argument(metavar="BASE NEW…", help="Report folders or CSV files.")],
     floor: o.Floor = "2%",
-    fail_on: o.States = "worse,missing,failed",
+    fail_on: o.States = gate.CHANGES_THAT_FAIL,
     allow_diff: Annotated[list[str] | None, typer.Option(metavar="KEY", help="A fact that may differ.")] = None,
     form: Annotated[str, typer.Option("--format", help="terminal, markdown, json, csv or junit.")] = "terminal",
     output: Annotated[str, typer.Option(metavar="FILE", help="Write there instead of printing.")] = "",
@@ -69,7 +69,7 @@ def ab(
     seed: o.Seed = 0,
     floor: o.Floor = "2%",
     confirm: Annotated[bool, typer.Option("--confirm", help="Measure suspects again; only repeats count.")] = False,
-    fail_on: o.States = "worse,missing,failed",
+    fail_on: o.States = gate.CHANGES_THAT_FAIL,
     output: o.Output = "",
     wait: o.Wait = "0s",
 ) -> None:

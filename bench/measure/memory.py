@@ -28,7 +28,5 @@ def _peak(device: Device, subject: Subject, phase: str, seed: int) -> dict[str, 
     if phase == "backward":
         require_gradients(subject)
         return dict(device.peak(training_step(subject, seed)))
-    if phase == "inference":
-        with torch.no_grad():
-            return dict(device.peak(lambda: subject.call(*subject.inputs)))
-    return dict(device.peak(lambda: subject.call(*subject.inputs)))
+    with torch.set_grad_enabled(phase != "inference"):
+        return dict(device.peak(lambda: subject.call(*subject.inputs)))

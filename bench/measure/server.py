@@ -13,7 +13,7 @@ import os
 import signal
 import socket
 import sys
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 READY, FORK, WAIT = b"ready\n", b"f", b"w"
 
@@ -77,7 +77,7 @@ def _work_on(descriptor: int) -> None:
 
     with socket.socket(fileno=descriptor) as connection, connection.makefile("rwb") as stream:
         try:
-            serve(_plain(stream), _plain(stream))
+            serve(cast(BinaryIO, stream), cast(BinaryIO, stream))
         except (BrokenPipeError, ConnectionResetError):
             pass
         except BaseException:
@@ -86,10 +86,6 @@ def _work_on(descriptor: int) -> None:
     # Not sys.exit: the server's own clean-up must not run here.
     sys.stderr.flush()
     os._exit(0)
-
-
-def _plain(stream: object) -> BinaryIO:
-    return stream  # type: ignore[return-value]
 
 
 def serve_streams() -> None:

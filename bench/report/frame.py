@@ -135,11 +135,7 @@ def _text(value: object) -> str:
 
 
 def _frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
-    frame = pd.DataFrame(list(rows), columns=list(columns), dtype=object)
-    return _typed(frame)
-
-
-def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    frame: pd.DataFrame = pd.DataFrame(list(rows), columns=list(columns), dtype=object)
     for name in frame.columns:
         if name in _WHOLE:
             frame[name] = pd.to_numeric(frame[name]).astype("Int64")
