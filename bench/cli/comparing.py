@@ -84,7 +84,7 @@ def ab(
 
     failing = gate.parse_fail_on(fail_on, STATUSES)
     arms = {"a": parse_arm(a, a_setting, a_env, side="a"), "b": parse_arm(b, b_setting, b_env, side="b")}
-    options = make_options(device, tier, processes, precision, budget, seed, "120s")
+    options = make_options(device, tier, processes, precision, budget, seed)
     folder = session.new_folder(options, output)
     measure = functools.partial(
         measure_ab, paths, options, arms=arms, keyword=keyword, command=sys.argv, wait_seconds=seconds(wait, "--wait")

@@ -36,7 +36,7 @@ def calibrate(
     from bench.report.calibration import show, write_picture
     from bench.store import write_atomically
 
-    options = make_options(device, tier, processes, "1%", "", 0, "120s")
+    options = make_options(device, tier, processes)
     folder = Path(output) if output else session.calibration_folder(options)
     shares = [parse_fraction(part.strip(), where="--inject") for part in inject.split(",") if part.strip()]
     measure = functools.partial(measure_calibration, paths, options, folder=folder, repeats=repeats, shares=shares)
@@ -72,7 +72,7 @@ def list_(
     from bench.measure.session import choose
     from bench.report.listing import as_json, as_text
 
-    found, cases = choose(paths, make_options(device, tier, None, "1%", "", 0, "120s"), keyword)
+    found, cases = choose(paths, make_options(device, tier), keyword)
     kind = cases[0].device
     declarations = tuple(f.declaration(kind) for f in found)
     say((as_json if json else as_text)(declarations, cases))

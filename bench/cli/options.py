@@ -37,11 +37,11 @@ Pairs = Annotated[list[str] | None, typer.Option(metavar="K=V", show_default=Fal
 def make_options(
     device: str,
     tier: str,
-    processes: int | None,
-    precision: str,
-    budget: str,
-    seed: int,
-    timeout: str,
+    processes: int | None = None,
+    precision: str = "1%",
+    budget: str = "",
+    seed: int = 0,
+    timeout: str = "120s",
     determinism: str = "off",
 ) -> Options:
     """What a run is asked for, checked.  Raises BenchError naming the option."""
