@@ -165,8 +165,17 @@ def dirty_allocator(tensors: Iterable[torch.Tensor], pattern: int) -> None:
     for device in {t.device for t in known}:
         sizes = {t.numel() * t.element_size() for t in known if t.device == device}
         wanted = [size for size in (*_SMALL_BYTES, *sorted(sizes)) if size <= _LARGEST_DIRTIED]
-        blocks = [torch.full((size,), pattern, dtype=torch.uint8, device=device) for size in wanted for _ in range(2)]
+        blocks = [torch.empty(size, dtype=torch.uint8, device=device) for size in wanted for _ in range(2)]
+        for block in blocks:
+            _fill(block, pattern)
         del blocks
+
+
+def _fill(block: torch.Tensor, pattern: int) -> None:
+    if block.is_cpu:
+        block.numpy().fill(pattern)  # torch would wake its threads for this
+    else:
+        block.fill_(pattern)
 
 
 # --- between processes -----------------------------------------------------------------------------------------------
