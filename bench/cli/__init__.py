@@ -46,7 +46,9 @@ def explain(error: Exception) -> int:
     # Typer brings its own copy of Click's exceptions from some version on; their message is what they share.
     message = getattr(error, "format_message", None)
     if isinstance(error, BenchError) or message:
-        remark(f"bench: {message() if message else error}")
+        text = message() if message else str(error)
+        if text:  # without a command the help has said it all
+            remark(f"bench: {text}")
         return gate.USAGE
     remark(f"bench: internal error, {type(error).__name__}: {error}")
     remark("bench: please report it with the traceback that --debug shows")
