@@ -15,6 +15,7 @@ import sys
 import tokenize
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -112,8 +113,9 @@ def _declared_in(module: ModuleType) -> list[Benchmark]:
     return [v for v in values if isinstance(v, Benchmark) and v.build.__module__ == module.__name__]
 
 
+@cache
 def load_benchmark(file: Path, name: str) -> Benchmark:
-    """One benchmark of a file, for a worker that was told where it is."""
+    """One benchmark of a file, for a worker that was told where it is; the file is executed once in its process."""
     return next(b for b in _declared_in(load_file(file)) if b.name == name)
 
 
