@@ -69,18 +69,18 @@ _CPU = (
     Cell(name="onednn=off", settings=Settings(mkldnn=False)),
     Cell(name="onednn.deterministic=on", settings=Settings(mkldnn_deterministic=True)),
     Cell(name="precision=medium", settings=Settings(matmul_precision="medium")),
-    Cell(name="ONEDNN_DEFAULT_FPMATH_MODE=BF16", settings=Settings(environment={"ONEDNN_DEFAULT_FPMATH_MODE": "BF16"})),
+    Cell(name="onednn.fpmath=bf16", settings=Settings(environment={"ONEDNN_DEFAULT_FPMATH_MODE": "BF16"})),
 )
 _CUDA = (
     Cell(name="cudnn.benchmark=on", settings=Settings(cudnn_benchmark=True)),
     Cell(name="cudnn.deterministic=on", settings=Settings(cudnn_deterministic=True)),
     Cell(
-        name="cudnn.benchmark=on,cudnn.deterministic=on",
+        name="cudnn.benchmark+deterministic=on",
         settings=Settings(cudnn_benchmark=True, cudnn_deterministic=True),
     ),
     Cell(name="tf32=off", settings=Settings(matmul_precision="highest", cudnn_allow_tf32=False)),
     Cell(name="tf32=on", settings=Settings(matmul_precision="high", cudnn_allow_tf32=True)),
-    Cell(name="CUBLAS_WORKSPACE_CONFIG=:4096:8", settings=Settings(environment=_WORKSPACE)),
+    Cell(name="cublas.workspace=fixed", settings=Settings(environment=_WORKSPACE)),
     *_deterministic(_WORKSPACE),
 )
 

@@ -119,11 +119,12 @@ class Run:
 
     def go(self) -> None:
         """Measure until done; the manifests then say how each group stopped."""
-        self._deadline = time.monotonic() + self._options.budget_seconds
         try:
             self._describe()
             with tempfile.TemporaryDirectory(prefix="bench-bits-") as folder:
                 self._gather(Path(folder))
+            # From here on, so that checks of any level leave the same time for measuring.
+            self._deadline = time.monotonic() + self._options.budget_seconds
             self._pass_after_pass()
             if self._options.determinism == "full":
                 self._turn_knobs()

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from bench.analysis.contract import SOURCE, Clause, contract
 from bench.analysis.determinism import Price, Turned, knob_matrix, prices
 from bench.analysis.summary import Summary
-from bench.model import Estimate
 from bench.report.words import NOTHING, change, counted, escape
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PRICE_COLUMNS = (
     *("suite", "benchmark", "case", "variant", "knobs", "phase", "status", "reason"),
     *("ratio", "ratio_low", "ratio_high", "processes", "process_values"),
 )
-# Of a matrix over hundreds of cases a reader wants to know the dearest; the rest is in prices.csv.
-_MOST_NAMED = 5
+_MOST_NAMED = 5  # reasons for which cells did not work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,16 +44,42 @@ def parts(summary: Summary) -> tuple[Part, ...]:
 
 def _price_part(matrix: Sequence[Turned]) -> Part:
     table = prices(matrix)
-    dearest = sorted((e for p in table for e in p.ratios), key=lambda e: e.ratio or 0.0, reverse=True)
-    cells = {id(e): p.knobs for p in table for e in p.ratios}
-    remarks = [f"{cells[id(e)]}: {_where(e)} {change(e.ratio, e.ratio_low, e.ratio_high)}" for e in dearest]
-    broken = dict.fromkeys(f"{t.knobs}: {t.case.variant} of {t.case.benchmark}: {t.reason}" for t in matrix if t.reason)
+    timed = max((len(price.ratios) for price in table), default=0)
+    remarks = [
+        "bits and distance: against the default cell, relative to the largest number of a result",
+        f"time: geometric mean of up to {counted(timed, 'ratio')} that have an interval; the dearest with its own",
+        *(_dearest(price) for price in table if _costs(price)),
+        *_broken(matrix),
+    ]
     return Part(
         title="What determinism costs, and what else the knobs change",
-        header=("knobs", "cases", "repeat", "bits of the default", "furthest", "time", "dearest"),
+        header=("knobs", "cases", "repeat", "same bits", "distance", "time", "dearest"),
         rows=tuple(_price_row(price) for price in table),
-        remarks=(*remarks[:_MOST_NAMED], *list(broken)[:_MOST_NAMED]),
+        remarks=tuple(remarks),
     )
+
+
+def _costs(price: Price) -> bool:
+    return price.dearest is not None and (price.dearest.ratio_low or 0.0) > 1
+
+
+def _dearest(price: Price) -> str:
+    estimate = price.dearest
+    assert estimate is not None
+    return f"{price.knobs} is dearest for {escape(f'{estimate.case.id} {estimate.metric}', 120)}"
+
+
+def _broken(matrix: Sequence[Turned]) -> list[str]:
+    """Why cells did not work, each reason once; what PyTorch asks its users to do about it is left out."""
+    reasons = Counter((t.knobs, t.reason.partition(", but you set")[0]) for t in matrix if t.reason)
+    return [f"{knobs} fails in {counted(n, 'case')}: {reason}" for (knobs, reason), n in reasons.items()][:_MOST_NAMED]
+
+
+def _mean(ratio: float | None) -> str:
+    """A mean without an interval of its own: three digits would be too many."""
+    if ratio is None:
+        return NOTHING
+    return f"{100 * (ratio - 1):+.1f} %" if 0.5 < ratio < 2 else f"{ratio:.1f}x"
 
 
 def _price_row(price: Price) -> tuple[str, ...]:
@@ -63,7 +90,7 @@ def _price_row(price: Price) -> tuple[str, ...]:
         _how_many(price.worked - price.differing, price.worked),
         _how_many(price.worked - price.differing - price.other_bits, price.worked),
         NOTHING if not price.furthest else f"{price.furthest:.1e}",
-        change(price.middle),
+        _mean(price.middle),
         NOTHING if dearest is None else change(dearest.ratio, dearest.ratio_low, dearest.ratio_high),
     )
 
@@ -74,10 +101,6 @@ def _how_many(number: int, of: int) -> str:
     return "all" if number == of else "none" if number <= 0 else f"{number} of {of}"
 
 
-def _where(estimate: Estimate) -> str:
-    return escape(f"{estimate.case.id} {estimate.metric.partition('/')[2]}", 120)
-
-
 # --- the contract ----------------------------------------------------------------------------------------------------
 
 
@@ -86,7 +109,7 @@ def _contract_part(clauses: Sequence[Clause]) -> Part:
         title="What is documented of determinism, and what was seen",
         header=("finding", "documented", "with deterministic=on it", "raised", "cases", "did not repeat"),
         rows=tuple(_contract_row(clause) for clause in clauses),
-        remarks=(f"documented: {SOURCE}",),
+        remarks=(f"documented: {SOURCE}; what repeats without being documented is not listed",),
     )
 
 
@@ -107,6 +130,8 @@ def _contract_row(clause: Clause) -> tuple[str, ...]:
 
 def prices_frame(summary: Summary) -> pd.DataFrame:
     """``prices.csv`` as a DataFrame: the time of every case in every cell against the default cell's."""
+    import pandas as pd  # not needed for the tables, which the terminal shows too
+
     rows = [
         {
             "suite": turned.case.suite,

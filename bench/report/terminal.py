@@ -116,7 +116,7 @@ def _show_part(part: Part, console: Console) -> None:
     line(console, escape(part.title), "bold")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for title in part.header:
-        table.add_column(title, overflow="fold")
+        table.add_column(title, overflow="fold", no_wrap=title == part.header[0])
     for row in part.rows:
         table.add_row(*(Text(escape(cell)) for cell in row))
     console.print(table)
