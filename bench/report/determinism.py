@@ -107,21 +107,24 @@ def _how_many(number: int, of: int) -> str:
 def _contract_part(clauses: Sequence[Clause]) -> Part:
     return Part(
         title="What is documented of determinism, and what was seen",
-        header=("finding", "documented", "with deterministic=on it", "raised", "cases", "did not repeat"),
+        header=("finding", "documented", "should", "raised", "cases", "differed"),
         rows=tuple(_contract_row(clause) for clause in clauses),
-        remarks=(f"documented: {SOURCE}; what repeats without being documented is not listed",),
+        remarks=(
+            f"documented: {SOURCE}; should: with deterministic=on",
+            "what repeats without being documented is not listed",
+        ),
     )
 
 
 def _contract_row(clause: Clause) -> tuple[str, ...]:
-    said = {"raises": "raises", "switches": "repeats", None: NOTHING}[clause.behaviour]
+    should = {"raises": "raise", "switches": "repeat", None: NOTHING}[clause.behaviour]
     return (
         clause.outcome,
-        clause.api or ", ".join(clause.cases[:2]),
-        said,
+        clause.api.replace("torch.", "") or ", ".join(clause.cases[:2]),
+        should,
         f"{clause.raised} of {clause.asked}" if clause.asked else NOTHING,
         str(len(clause.cases)),
-        f"{clause.differing} (in {counted(clause.repeats, 'repeat')})",
+        f"{clause.differing} in {counted(clause.repeats, 'repeat')}",
     )
 
 
