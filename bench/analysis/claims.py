@@ -186,7 +186,9 @@ def _effect(estimate: Estimate) -> str:
     effect, noun = change(ratio, low, high), _noun(estimate.metric)
     if metric(estimate.metric).better != "lower" or low <= 1 <= high:
         return f"changes {noun} by {effect}"
-    return f"{'costs' if low > 1 else 'saves'} {effect} {noun}"
+    if low > 1 or ratio <= 0.5:
+        return f"{'costs' if low > 1 else 'needs'} {effect} {noun}"
+    return f"saves {change(2 - ratio, 2 - high, 2 - low).removeprefix('+')} {noun}"
 
 
 def _noun(name: str) -> str:

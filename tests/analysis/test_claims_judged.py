@@ -103,7 +103,7 @@ def test_other_benchmarks_are_not_judged() -> None:
     ("claim", "low", "high", "sentence"),
     [
         (higher("time"), 1.036, 1.047, "bias costs +4.1 % [3.6, 4.7] forward time"),
-        (lower("time"), 0.90, 0.94, "bias saves -8.0 % [-10.0, -6.0] forward time"),
+        (lower("time"), 0.90, 0.94, "bias saves 8.0 % [6.0, 10.0] forward time"),
         (unchanged("time"), 0.998, 1.003, "bias changes forward time by +0.05 % [-0.20, 0.30]"),
         (higher("time"), 2.35, 2.46, "bias costs 2.40x [2.35, 2.46] forward time"),
     ],
