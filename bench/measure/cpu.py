@@ -27,7 +27,7 @@ FAULT_SECONDS, MATERIAL = 1.6e-6, 0.01
 # Sizes of the reference blocks, about 0.1-0.3 ms each: hash of 128 KiB, copy of 4 MiB, 3,000 interpreter rounds.
 _HASHED = bytes(range(256)) * 512
 _CHUNK = _HASHED[:1024]  # what ``busy`` repeats: about a microsecond
-_COPY_BYTES, _PYTHON_ROUNDS = 1 << 22, 3000
+_COPIED, _PYTHON_ROUNDS = bytes(range(256)) * (1 << 14), 3000
 _CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -40,10 +40,7 @@ class Cpu:
     def __init__(self) -> None:
         self._switches = _open("/proc/thread-self/schedstat")
         self._stat = _open("/proc/stat")
-        self._copied = (
-            memoryview(bytearray(os.urandom(1 << 16)) * (_COPY_BYTES >> 16)),
-            memoryview(bytearray(_COPY_BYTES)),
-        )
+        self._copy = memoryview(bytearray(len(_COPIED)))
 
     def sample(self, block: Block, loops: int) -> Sample:
         """Wall time of a block; flagged by what the kernel counted meanwhile."""
@@ -77,11 +74,10 @@ class Cpu:
 
     def metronomes(self) -> Mapping[str, float]:
         """A compute block, a memory block and an interpreter block, none of which depends on torch."""
-        source, target = self._copied
         t0 = time.perf_counter_ns()
         hashlib.sha256(_HASHED).digest()
         t1 = time.perf_counter_ns()
-        target[:] = source
+        self._copy[:] = _COPIED
         t2 = time.perf_counter_ns()
         total = 0
         for i in range(_PYTHON_ROUNDS):

@@ -61,14 +61,16 @@ def _import_what_workers_need() -> None:
 
     The first backward imports symbolic_shapes (0.25 s), the first FLOP count torch._dynamo (0.6 s).
     """
+    import torch
     import torch._dynamo
-    import torch.fx.experimental.symbolic_shapes  # noqa: F401
+    import torch.fx.experimental.symbolic_shapes
 
     import bench.measure.cpu
     import bench.measure.worker  # noqa: F401
     from bench.measure import work
 
     work.preload()
+    torch.manual_seed(0)  # no op: the first one reads source files for the traceback that CUDA may need (2 ms)
 
 
 def _work_on(descriptor: int) -> None:
