@@ -1,6 +1,7 @@
 """Run `bench` with a stopwatch on all that the runner asks of workers: self_run.py FILE ARGUMENTS…
 
-FILE gets the seconds by kind of request as JSON; `start` and `end` are a worker's beginning and end, `wall` is all.
+FILE gets the seconds by kind of request as JSON; `start` and `end` are a worker's beginning and end, `lock`
+is waiting for the device, `wall` is all.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.cli import main
+from bench.measure import lock
 from bench.measure.workers import Processes, ProcessWorker
 
 
@@ -34,6 +36,7 @@ def run(file: Path, arguments: list[str]) -> None:
     start, spent = time.perf_counter(), defaultdict[str, float](float)
     ProcessWorker.ask = timed(ProcessWorker.ask, spent)  # type: ignore[method-assign]
     ProcessWorker.close = timed(ProcessWorker.close, spent, "end")  # type: ignore[method-assign]
+    lock._acquire = timed(lock._acquire, spent, "lock")
     Processes.launch = timed(Processes.launch, spent, "start")  # type: ignore[method-assign]
     sys.argv = ["bench", *arguments]
     try:
