@@ -14,7 +14,7 @@ from bench.analysis import gate
 from bench.cli import options as o
 from bench.cli.measuring import summary_of
 from bench.cli.options import make_options, seconds
-from bench.cli.saying import progress_until_done, say
+from bench.cli.saying import progress_until_done, say, typed
 
 if TYPE_CHECKING:
     from bench.analysis.change import Comparison
@@ -87,7 +87,7 @@ def ab(
     options = make_options(device, tier, processes, precision, budget, seed)
     folder = session.new_folder(options, output)
     measure = functools.partial(
-        measure_ab, paths, options, arms=arms, keyword=keyword, command=sys.argv, wait_seconds=seconds(wait, "--wait")
+        measure_ab, paths, options, arms=arms, keyword=keyword, command=typed(), wait_seconds=seconds(wait, "--wait")
     )
     comparison = _judge(measure, folder, parse_fraction(floor, where="--floor"), confirm=confirm)
     show(comparison, failing, Console())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +11,7 @@ import typer
 from bench.analysis import gate
 from bench.cli import options as o
 from bench.cli.options import make_options, seconds
-from bench.cli.saying import progress_until_done, say
+from bench.cli.saying import progress_until_done, say, typed
 
 
 def calibrate(
@@ -41,9 +40,7 @@ def calibrate(
     shares = [parse_fraction(part.strip(), where="--inject") for part in inject.split(",") if part.strip()]
     measure = functools.partial(measure_calibration, paths, options, folder=folder, repeats=repeats, shares=shares)
     with progress_until_done() as progress:
-        calibration = measure(
-            keyword=keyword, command=sys.argv, wait_seconds=seconds(wait, "--wait"), progress=progress
-        )
+        calibration = measure(keyword=keyword, command=typed(), wait_seconds=seconds(wait, "--wait"), progress=progress)
     write_atomically(folder / "calibration.json", dumps(calibration))
     write_picture(calibration, folder)
     show(calibration, Console())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import functools
 import signal
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +14,7 @@ import typer
 from bench.analysis import gate
 from bench.cli import options as o
 from bench.cli.options import make_options, seconds
-from bench.cli.saying import progress_until_done, remark, say
+from bench.cli.saying import progress_until_done, remark, say, typed
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def run(
         measure = functools.partial(session.resume, folder, options)
     else:
         measure = functools.partial(
-            session.measure, paths or [], options, folder=folder, keyword=keyword, command=sys.argv
+            session.measure, paths or [], options, folder=folder, keyword=keyword, command=typed()
         )
     finished = _finish(functools.partial(measure, wait_seconds=patience), quiet)
     if not finished and not (folder / "records.jsonl").exists():

@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from bench.report.progress import Progress, Silence
 
 
+def typed() -> tuple[str, ...]:
+    """The command as anyone can type it, without where this machine keeps its programs."""
+    return ("bench", *sys.argv[1:])
+
+
 def say(text: str) -> None:
     """A result."""
     sys.stdout.write(text + "\n")
