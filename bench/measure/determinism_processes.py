@@ -21,7 +21,7 @@ from bench.measure.workers import Worker, WorkerDied
 from bench.model import Check, Record
 
 # Repeats in one process, and the seconds they may take, by level: 20 without a difference mean fewer than 14 %.
-EFFORTS = {"quick": (20, 0.03), "full": (20, 0.2)}
+EFFORTS = {"quick": (20, 0.03), "full": (20, 0.1)}
 
 Lend = Callable[[], Worker]
 
