@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import itertools
 import mmap
 import os
@@ -143,6 +144,16 @@ def test_where_waiting_is_not_told_every_switch_counts(monkeypatch: pytest.Monke
     usages = iter((before, after))
     monkeypatch.setattr(cpu, "resource", type("resource", (), {"RUSAGE_SELF": 0, "getrusage": lambda _: next(usages)}))
     assert device.sample(compute, 1).flags == ("preempted",)
+
+
+def test_being_busy_hashes_as_many_chunks_as_took_so_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    device, hashed = Cpu(), []
+    chunk_seconds = device._chunk_seconds
+    monkeypatch.setattr(cpu.hashlib, "sha256", lambda chunk: hashed.append(chunk) or hashlib.sha1(chunk))
+    device.busy(12 * chunk_seconds)
+    assert len(hashed) == 12
+    device.busy(0.0)
+    assert len(hashed) == 12
 
 
 def test_a_call_that_allocates_nothing_has_no_peak() -> None:

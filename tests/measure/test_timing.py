@@ -12,6 +12,7 @@ from bench.measure.timing import (
     WarmUp,
     choose_loops,
     choose_rounds,
+    lengthened,
     warm_up,
 )
 from bench.testing import ScriptedDevice
@@ -79,3 +80,13 @@ def test_a_variant_a_thousand_times_slower_than_the_fastest_keeps_samples_short(
 )
 def test_rounds_fill_a_process_within_bounds(round_seconds: float, variants: int, expected: int) -> None:
     assert choose_rounds(round_seconds, variants) == expected
+
+
+def test_a_planted_slowdown_is_a_share_of_the_median_call_for_every_call_of_a_sample() -> None:
+    times = iter([0.01] * 5 + [0.9] * 4)
+    device, asked = ScriptedDevice(times.__next__), []
+    longer = lengthened(asked.append, 0.05, device)
+    asked.clear()
+    longer(20)
+    assert asked == [20]
+    assert device.transcript[-1] == "busy for 0.01 s"
