@@ -71,11 +71,12 @@ class Report:
         Raises BenchError for a case that the report lacks, or a kind that has nothing to show of it.
         """
         from bench.report.plots import figures
+        from bench.report.sentences import machine
         from bench.report.style import drawing
 
         section = self._section(case)
         with drawing():
-            drawn = dict(figures(self.summary, section))
+            drawn = dict(figures(section, self.summary.manifest.ceilings, machine(self.summary)))
         if kind not in drawn:
             raise BenchError(f"there is no picture {kind!r} of {case}; there is {', '.join(drawn) or 'none at all'}")
         return Picture(figure=drawn[kind])

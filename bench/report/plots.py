@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import itertools
+import multiprocessing
+import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,19 +25,43 @@ from bench.report.style import drawing, save
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_cores = getattr(os, "process_cpu_count", os.cpu_count)  # since Python 3.13 those that this process may use
+
 
 def write_plots(summary: Summary, folder: Path) -> tuple[Path, ...]:
     """Every picture as SVG and PNG under ``folder``; what has nothing to show is left out."""
     folder.mkdir(parents=True, exist_ok=True)
-    written: list[Path] = []
+    draw = functools.partial(_draw, summary.manifest.ceilings, machine(summary))
+    names = [folder / stem for stem in stems(summary)]
+    written = list(itertools.chain.from_iterable(_each(draw, names, sections(summary))))
     with drawing():
-        for stem, section in zip(stems(summary), sections(summary), strict=True):
-            for kind, figure in figures(summary, section):
-                written += save(figure, folder / f"{stem}-{kind}")
         price = price_figure(summary)
         if price is not None:
             written += save(price, folder / "determinism-price")
     return tuple(written)
+
+
+def _each(
+    draw: Callable[[Path, Section], list[Path]], names: Sequence[Path], parts: Sequence[Section]
+) -> Iterable[list[Path]]:
+    """The pictures of every benchmark; many are drawn by several processes, because Matplotlib keeps to one core."""
+    processes = min(_cores() or 1, 4, len(parts) // 3)
+    if processes > 1:
+        with (
+            contextlib.suppress(BrokenProcessPool),  # a session that no process can be started from draws by itself
+            ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool,
+        ):
+            return list(pool.map(draw, names, parts))
+    return map(draw, names, parts)
+
+
+def _draw(ceilings: Mapping[str, float], where: str, stem: Path, section: Section) -> list[Path]:
+    with drawing():
+        return [
+            path
+            for kind, figure in figures(section, ceilings, where)
+            for path in save(figure, stem.with_name(f"{stem.name}-{kind}"))
+        ]
 
 
 def stems(summary: Summary) -> tuple[str, ...]:
@@ -44,15 +75,15 @@ def stems(summary: Summary) -> tuple[str, ...]:
     return tuple(names)
 
 
-def figures(summary: Summary, section: Section) -> Iterable[tuple[str, Figure]]:
-    """The pictures of one benchmark by kind."""
-    below = f"{section.name} {section.common}".strip() + f", on {machine(summary)}"
+def figures(section: Section, ceilings: Mapping[str, float], where: str) -> Iterable[tuple[str, Figure]]:
+    """The pictures of one benchmark by kind; ``where``: the machine, in words."""
+    below = f"{section.name} {section.common}".strip() + f", on {where}"
     drawn: tuple[tuple[str, Callable[[], Figure | None]], ...] = (
         ("ratio", lambda: ratio_figure(section, below)),
         ("samples", lambda: samples_figure(section, below)),
         ("time", lambda: course_figure(section, below)),
         ("memory", lambda: memory_figure(section, below)),
-        ("roofline", lambda: roofline_figure(section, summary.manifest.ceilings, below)),
+        ("roofline", lambda: roofline_figure(section, ceilings, below)),
     )
     for kind, draw in drawn:
         figure = draw()

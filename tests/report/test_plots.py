@@ -63,6 +63,18 @@ def test_the_same_records_give_the_same_bytes(folder: Path, tmp_path: Path):
         assert path.read_bytes() == (folder / path.name).read_bytes(), path.name
 
 
+def test_several_processes_draw_what_one_draws(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    one = story()
+    declared = one.manifest.declarations[0]
+    many = [dataclasses.replace(declared, benchmark=name) for name in ("bias_before_bn", *"abcdef")]
+    monkeypatch.setattr("bench.report.plots._cores", lambda: 2)
+    written = write_plots(
+        dataclasses.replace(one, manifest=dataclasses.replace(one.manifest, declarations=tuple(many))), tmp_path
+    )
+    assert [p.name for p in written] == [f"conv-bias_before_bn-{k}.{e}" for k in KINDS for e in ("svg", "png")]
+    assert all(path.read_bytes() == (folder / path.name).read_bytes() for path in written)
+
+
 def test_nothing_measured_is_nothing_drawn(tmp_path: Path):
     assert write_plots(nothing(), tmp_path / "plots") == ()
 
@@ -93,7 +105,7 @@ def test_drawing_leaves_no_setting_behind():
 
     before = dict(mpl.rcParams)
     with drawing():
-        list(figures(story(), sections(story())[0]))
+        list(figures(sections(story())[0], story().manifest.ceilings, "a machine"))
     assert dict(mpl.rcParams) == before
 
 
