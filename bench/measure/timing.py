@@ -12,9 +12,11 @@ from bench.measure.device import Block, Device
 SAMPLE_SECONDS = 0.002
 # A variant a thousand times slower than the fastest would make samples of seconds.
 LONGEST_SAMPLE_SECONDS = 0.05
-# One process of a group: enough rounds for a median, few enough that many processes fit a budget.
-PROCESS_SECONDS = 0.04
+# One process of a group: enough rounds for a median, few enough that many processes fit a budget.  With 6 rounds most
+# of the spread between processes was noise within them, so short calls take at least STEADY_ROUNDS.
+PROCESS_SECONDS, LONG_PROCESS_SECONDS = 0.1, 1.0
 ROUNDS = (5, 24)
+STEADY_ROUNDS = 10
 # Warming up ends when calls stop getting faster, at the latest after this.
 SETTLE_SECONDS, SETTLE_CALLS = 0.06, 60
 # Calls whose median says how long a call takes, where a share of it is to be added.
@@ -51,7 +53,8 @@ def choose_loops(seconds: Sequence[float], target_seconds: float = SAMPLE_SECOND
 def choose_rounds(round_seconds: float, variants: int) -> int:
     """Rounds per process: a multiple of the variants where that fits, so that each stands in each place equally."""
     least, most = ROUNDS
-    wanted = min(max(int(PROCESS_SECONDS / max(round_seconds, 1e-9)), least), most)
+    fitting, at_most = (int(seconds / max(round_seconds, 1e-9)) for seconds in (PROCESS_SECONDS, LONG_PROCESS_SECONDS))
+    wanted = min(max(fitting, min(at_most, STEADY_ROUNDS), least), most)
     return -(-wanted // variants) * variants if variants <= most else wanted
 
 

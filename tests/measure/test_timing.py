@@ -5,10 +5,12 @@ from collections.abc import Iterator
 import pytest
 
 from bench.measure.timing import (
+    LONG_PROCESS_SECONDS,
     PROCESS_SECONDS,
     ROUNDS,
     SAMPLE_SECONDS,
     SETTLE_CALLS,
+    STEADY_ROUNDS,
     WarmUp,
     choose_loops,
     choose_rounds,
@@ -70,8 +72,10 @@ def test_a_variant_a_thousand_times_slower_than_the_fastest_keeps_samples_short(
 @pytest.mark.parametrize(
     ("round_seconds", "variants", "expected"),
     [
-        (PROCESS_SECONDS / 10, 2, 10),
-        (PROCESS_SECONDS / 10, 3, 12),  # the next multiple: each stands in each place equally often
+        (PROCESS_SECONDS / 16, 2, 16),
+        (PROCESS_SECONDS / 16, 3, 18),  # the next multiple: each stands in each place equally often
+        (PROCESS_SECONDS / 2, 2, STEADY_ROUNDS),
+        (LONG_PROCESS_SECONDS / 8, 2, 8),
         (10.0, 2, 6),
         (10.0, 5, ROUNDS[0]),
         (0.0, 2, ROUNDS[1]),
