@@ -92,7 +92,7 @@ def bench(*words: str) -> list[str]:
     return [sys.executable, "-m", "bench", *words]
 
 
-def tools(seconds: float, processes: int, ab_processes: int) -> tuple[Tool, ...]:
+def tools(seconds: float, processes: int, ab_seconds: float) -> tuple[Tool, ...]:
     """The tools as they are compared.  ``seconds``: of torch.utils.benchmark on each operation."""
     return (
         Tool(
@@ -142,6 +142,7 @@ def tools(seconds: float, processes: int, ab_processes: int) -> tuple[Tool, ...]
                 ]
             ),
             alarms=by_pyperf,
+            shares=(0.0, 0.05),  # two processes for every operation: the slowest of all
         ),
         Tool(
             name="bench run, bench compare",
@@ -162,7 +163,7 @@ def tools(seconds: float, processes: int, ab_processes: int) -> tuple[Tool, ...]
             name="bench ab",
             command=lambda out, env: (
                 bench("ab", str(HERE / "op.py"), "--device", "cpu", "--fail-on", "none")
-                + ["--processes", str(ab_processes), "--output", str(out), "--wait", "600s"]
+                + ["--budget", f"{ab_seconds:g}s", "--output", str(out), "--wait", "600s"]
                 + [word for key, value in env.items() for word in ("--b-env", f"{key}={value}")]
             ),
             alarms=by_ab,
@@ -263,14 +264,14 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--seconds", type=float, default=1.0, help="of torch.utils.benchmark on each operation")
     parser.add_argument("--processes", type=int, default=40, help="of bench run")
-    parser.add_argument("--ab-processes", type=int, default=12, help="of bench ab")
+    parser.add_argument("--ab-seconds", type=float, default=20.0, help="of bench ab on all operations")
     parser.add_argument("--without", action="append", default=[], help="leave out tools whose name holds this")
     parser.add_argument("--table", action="store_true", help="print what is there already")
     asked = parser.parse_args()
     folder = asked.output.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     os.environ["OMP_NUM_THREADS"] = "1"
-    chosen = [t for t in tools(asked.seconds, asked.processes, asked.ab_processes) if not _left_out(t, asked.without)]
+    chosen = [t for t in tools(asked.seconds, asked.processes, asked.ab_seconds) if not _left_out(t, asked.without)]
     if not asked.table:
         calm(folder / "calm.json")
         for number in range(asked.repeats):

@@ -40,6 +40,7 @@ class Open:
 
     ``like``: the variant whose inputs and weights it takes.  ``extra``: share of work that is added to every call, to
     see whether a slowdown of that size is found.  ``settings``: of a cell of the knob matrix, beside the variant's own.
+    ``turn``: which core a worker of one thread keeps to, so that workers that take turns have the same one.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Open:
     seed: int
     extra: float = 0.0
     settings: Settings | None = None
+    turn: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

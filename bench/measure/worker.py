@@ -37,7 +37,7 @@ from bench.measure.messages import (
     send,
 )
 from bench.measure.schedule import METRONOME, Step
-from bench.measure.settings import apply
+from bench.measure.settings import apply, keep_to_core
 from bench.measure.state import untouched
 from bench.measure.subject import block_of, build, require_gradients, share
 from bench.model import Check
@@ -110,6 +110,8 @@ class Worker:
 
     def _open(self, request: Open) -> Reply:
         benchmark = self._prepare(request)
+        if request.turn is not None and self.device.kind == "cpu":
+            keep_to_core(request.turn)
         subject = self._build_fairly(benchmark, request)
         if "backward" in benchmark.phases:
             require_gradients(subject)

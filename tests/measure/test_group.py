@@ -133,12 +133,12 @@ def test_variants_with_settings_sit_in_workers_of_their_own_and_are_still_asked_
     settings = {"on": Settings(mkldnn=True), "off": Settings(mkldnn=False, environment={"ONEDNN_VERBOSE": "0"})}
     launcher = ScriptedLauncher()
     measured(group("off", "on", settings=settings), launcher)
-    assert launcher.lines("worker") == ["worker 1 taking turns ONEDNN_VERBOSE=0", "worker 2 taking turns"]
+    assert launcher.lines("worker") == ["worker 1 taking turns", "worker 2 taking turns ONEDNN_VERBOSE=0"]
     assert launcher.lines("measure")[:4] == [
-        "measure metronome",
-        "measure on",
-        "measure off metronome",  # of the same worker, so in the same message
-        "measure on",
+        "measure metronome on",  # whoever comes next, in the same message
+        "measure off",
+        "measure metronome on",
+        "measure off metronome off",
     ]
     assert launcher.rounds()[:4] == ["on off", "on off", "off on", "off on"]
     assert launcher.transcript[-2:] == ["drop worker 1", "drop worker 2"]
@@ -157,6 +157,14 @@ def test_both_sides_of_ab_are_asked_in_turn_within_the_round() -> None:
     assert launcher.lines("worker") == ["worker 1 taking turns", "worker 2 taking turns"]
     assert launcher.rounds()[0] == "b:x a:y b:y a:x"
     assert [record.case.variant for record in records] == ["x", "x", "y", "y"]
+
+
+def test_workers_that_take_turns_keep_to_one_core_and_the_next_process_to_the_next() -> None:
+    of = group("x", sides=("a", "b"))
+    assert [of.open(name).turn for name in of.members] == [0, 0]
+    measured(of, ScriptedLauncher())
+    assert [of.open(name).turn for name in of.members] == [1, 1]
+    assert group("x").open("x").turn is None
 
 
 # --- what goes wrong -------------------------------------------------------------------------------------------------

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import dataclasses
+import multiprocessing
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import torch
 
-from bench.measure.settings import apply
+from bench.measure.settings import apply, keep_to_core
 from bench.suite import Settings
 
 
@@ -51,3 +53,20 @@ def test_deterministic_algorithms_may_only_warn() -> None:
     apply(Settings(deterministic_algorithms="warn"))
     assert torch.are_deterministic_algorithms_enabled()
     assert torch.is_deterministic_algorithms_warn_only_enabled()
+
+
+def kept(threads: int, turn: int) -> tuple[set[int], set[int]]:
+    torch.set_num_threads(threads)
+    before = os.sched_getaffinity(0)
+    keep_to_core(turn)
+    return before, os.sched_getaffinity(0)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores cannot be chosen here")
+def test_a_process_of_one_thread_keeps_to_the_core_of_its_turn_and_others_go_where_they_like() -> None:
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as fresh:  # its affinity ends with it
+        for turn in range(3):
+            before, after = fresh.apply(kept, (1, turn))
+            assert after == {sorted(before)[turn % len(before)]}
+        before, after = fresh.apply(kept, (2, 0))
+        assert after == before
