@@ -97,6 +97,7 @@ FACTS: dict[str, Fact] = {
             "numpy": "NumPy",
             "harness": "this harness",
             "metronome": "metronome",
+            "addresses": "addresses of memory",
             "device": "device",
             "gpu_vbios": "GPU firmware",
             "gpu_link": "GPU link",

@@ -138,6 +138,11 @@ def libc() -> str:
     return name
 
 
+def addresses() -> str:
+    """Whether this process lies at the same addresses each time, or at random ones."""
+    return "fixed" if int(_text("proc/self/personality"), 16) & 0x0040000 else "random"
+
+
 def metronome() -> str:
     """Fingerprint of the reference blocks: interpreter, hash library and processor; comparable only when equal."""
     python = f"{platform.python_implementation()} {platform.python_version()}"
@@ -162,6 +167,7 @@ FACTS: Mapping[str, Callable[[], Value]] = {
     "numa_nodes": numa_nodes,
     "memory_bytes": lambda: _psutil().virtual_memory().total // _MEMORY_GRAIN_BYTES * _MEMORY_GRAIN_BYTES,
     "huge_pages": huge_pages,
+    "addresses": addresses,
     "python": platform.python_version,
     "metronome": metronome,
 }

@@ -28,6 +28,10 @@ STEADY = {
     "OPENBLAS_NUM_THREADS": "1",  # NumPy's pool would start at import, before the fork
     "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # no CUDA context before the fork
     "KINETO_LOG_LEVEL": "5",
+    # Workers inherit the addresses and the hashes of their server, so that a whole run shares one draw of them, which
+    # no number of processes averages out: two servers of the same code differed by 2 % on bmm, by 3 % on a copy.
+    "BENCH_FIXED_ADDRESSES": "1",
+    "PYTHONHASHSEED": "0",
 }
 # Workers that take turns must not spin while they wait.
 TAKING_TURNS = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0", "GOMP_SPINCOUNT": "0"}
@@ -194,7 +198,8 @@ class Processes:
         self._home = Path(__file__).parents[2] if self._linked is None else Path(self._linked.name)
 
     def launch(self, *, taking_turns: bool = False, environment: Mapping[str, str] | None = None) -> ProcessWorker:
-        full = {**STEADY, **(TAKING_TURNS if taking_turns else {}), **(environment or {})}
+        own = {name: os.environ[name] for name in ("PYTHONHASHSEED",) if name in os.environ}
+        full = {**STEADY, **own, **(TAKING_TURNS if taking_turns else {}), **(environment or {})}
         full["PYTHONPATH"] = os.pathsep.join(filter(None, [str(self._home), os.environ.get("PYTHONPATH", "")]))
         if not CAN_FORK:
             return self._spawn(full)

@@ -103,6 +103,13 @@ def test_a_container_is_known_by_its_marks(root: Path, monkeypatch: pytest.Monke
 
 
 @linux
+def test_addresses_are_fixed_where_the_personality_says_so(root: Path) -> None:
+    for personality, told in (("00000000\n", "random"), ("00040000\n", "fixed"), ("00440008\n", "fixed")):
+        write(root, "proc/self/personality", personality)
+        assert host.addresses() == told
+
+
+@linux
 def test_the_setting_of_huge_pages_is_the_word_in_brackets(root: Path) -> None:
     write(root, "sys/kernel/mm/transparent_hugepage/enabled", "always [madvise] never")
     assert host.huge_pages() == "madvise"

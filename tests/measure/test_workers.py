@@ -278,3 +278,25 @@ def test_a_fork_that_fails_is_one_line(processes: Processes, monkeypatch: pytest
     monkeypatch.setattr("socket.send_fds", refused)
     with pytest.raises(BenchError, match="could not fork a worker"):
         processes.launch()
+
+
+def lies_at(launcher: Processes, environment: dict[str, str]) -> tuple[str, str]:
+    """Whether addresses are fixed in a worker, and where its heap begins."""
+    worker = launcher.launch(environment=environment)
+    try:
+        assert worker.ask(Take(torch_name="cpu")) == Reply()
+        described = worker.ask(Describe()).environment
+        lines = Path(f"/proc/{worker.pid}/maps").read_text(encoding="utf-8").splitlines()
+    finally:
+        worker.close()
+    assert described is not None
+    return str(described.facts["addresses"]), next(line.split("-")[0] for line in lines if line.endswith("[heap]"))
+
+
+def test_workers_of_two_servers_lie_at_the_same_addresses_unless_asked_otherwise(processes: Processes) -> None:
+    with contextlib.closing(Processes()) as other:
+        ours, theirs = lies_at(processes, {}), lies_at(other, {})
+        if ours[0] == "random":
+            pytest.skip("this container does not let a process fix its addresses")
+        assert ours == theirs
+        assert lies_at(other, {"BENCH_FIXED_ADDRESSES": ""})[0] == "random"
