@@ -142,7 +142,7 @@ def tools(seconds: float, processes: int, ab_seconds: float) -> tuple[Tool, ...]
                 ]
             ),
             alarms=by_pyperf,
-            shares=(0.0, 0.05),  # two processes for every operation: the slowest of all
+            shares=(0.0,),  # two processes for every operation: the slowest of all
         ),
         Tool(
             name="bench run, bench compare",
