@@ -26,7 +26,8 @@ class Change:
     as reported, in ``unit``.  ``ratio`` (new / base) with its interval is what was tested: of adjusted times where
     ``adjusted`` says so; ``raw_ratio`` is of the values as reported.  ``p``: probability of a difference this large
     with the true one at the ``floor``; ``fdr``: the false-discovery rate at which it would be called a change.
-    ``machine``: how much longer the metronomes took meanwhile, as a ratio.
+    ``machine``: how much longer the metronomes took meanwhile, as a ratio.  ``base_values``, ``new_values``: of the
+    processes, as they were tested (of `ab`: 1, and the ratio of each process).
     ``bits``: ``same bits``, ``other bits`` or unknown.  ``excused``: why this does not count for the exit status.
     """
 
@@ -47,6 +48,8 @@ class Change:
     fdr: float | None = None
     floor: float | None = None
     machine: float | None = None
+    base_values: tuple[float, ...] = ()
+    new_values: tuple[float, ...] = ()
     base_processes: int = 0
     new_processes: int = 0
     bits: str = ""

@@ -117,6 +117,8 @@ def _decide(
         fdr=found.fdr,
         floor=floor,
         machine=None if trial.pace is None else math.exp(trial.pace),
+        base_values=trial.base_values,
+        new_values=trial.new_values,
         base_processes=len(trial.base_values),
         new_processes=len(trial.new_values),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,7 +25,7 @@ def compare(
     floor: o.Floor = "2%",
     fail_on: o.States = gate.CHANGES_THAT_FAIL,
     allow_diff: Annotated[list[str] | None, typer.Option(metavar="KEY", help="A fact that may differ.")] = None,
-    form: Annotated[str, typer.Option("--format", help="terminal, markdown, json, csv or junit.")] = "terminal",
+    form: Annotated[str, typer.Option("--format", help="terminal, markdown, html, json, csv or junit.")] = "terminal",
     output: Annotated[str, typer.Option(metavar="FILE", help="Write there instead of printing.")] = "",
 ) -> None:
     """Did anything change between two reports, or several?"""
@@ -74,13 +74,10 @@ def ab(
     wait: o.Wait = "0s",
 ) -> None:
     """The same suites in two Python environments, or under two settings, interleaved on this machine."""
-    from rich.console import Console
-
     from bench.analysis.compare import STATUSES, exit_status
     from bench.claims import parse_fraction
     from bench.measure import session
     from bench.measure.ab import measure_ab, parse_arm
-    from bench.report.comparison_terminal import show
 
     failing = gate.parse_fail_on(fail_on, STATUSES)
     arms = {"a": parse_arm(a, a_setting, a_env, side="a"), "b": parse_arm(b, b_setting, b_env, side="b")}
@@ -90,9 +87,21 @@ def ab(
         measure_ab, paths, options, arms=arms, keyword=keyword, command=typed(), wait_seconds=seconds(wait, "--wait")
     )
     comparison = _judge(measure, folder, parse_fraction(floor, where="--floor"), confirm=confirm)
-    show(comparison, failing, Console())
-    say(f"reports: {folder}/a and {folder}/b")
+    _show(comparison, folder, failing)
     raise typer.Exit(exit_status(comparison, failing))
+
+
+def _show(comparison: Comparison, folder: Path, failing: Collection[str]) -> None:
+    """Print what `ab` found, and leave it in its folder."""
+    from rich.console import Console
+
+    from bench.report.comparison_html import html
+    from bench.report.comparison_terminal import show
+    from bench.store import write_atomically
+
+    show(comparison, failing, Console())
+    write_atomically(folder / "comparison.html", html(comparison, failing))
+    say(f"reports: {folder}/a and {folder}/b; the comparison: {folder}/comparison.html")
 
 
 def _judge(measure: Callable[..., None], folder: Path, floor: float, *, confirm: bool) -> Comparison:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
@@ -35,18 +35,35 @@ MOST_LINES = 48  # of the course of a run
 
 
 def effect_picture(verdict: Verdict) -> Markup:
-    """A verdict's interval about its baseline, on one scale for the whole table: even near 1, logarithmic beyond."""
-    if verdict.ratio is None or verdict.ratio <= 0:
+    """A verdict's interval about its baseline, and the claim's margin."""
+    return interval_picture(verdict.ratio, verdict.low, verdict.high, verdict.claim.within)
+
+
+def interval_picture(ratio: float | None, low: float | None, high: float | None, band: float) -> Markup:
+    """A ratio's interval about 1, on one scale for a whole table: even near 1, logarithmic beyond."""
+    if ratio is None or ratio <= 0:
         return Markup("")
-    low, high = (r if r and r > 0 else verdict.ratio for r in (verdict.low, verdict.high))
-    band = verdict.claim.within
+    low, high = (r if r and r > 0 else ratio for r in (low, high))
     parts = [
         rectangle(_compressed(1 - band), 0.0, _compressed(1 + band) - _compressed(1 - band), 14.0, "band"),
         line(_compressed(1.0), 0, _compressed(1.0), 14, "zero"),
         line(_compressed(low), 7, max(_compressed(high), _compressed(low) + 1.5), 7, "range"),
-        element("circle", cx=_compressed(verdict.ratio), cy=7.0, r=2.5, class_="point"),
+        element("circle", cx=_compressed(ratio), cy=7.0, r=2.5, class_="point"),
     ]
     return picture(120, 14, "", parts)
+
+
+def strips_picture(base: Sequence[float], new: Sequence[float]) -> Markup:
+    """The values of processes on one even scale, the base's above the new ones, with a bar at their middle."""
+    if not (base and new):
+        return Markup("")
+    scale = Scale(low=min(*base, *new), high=max(*base, *new), start=4, end=136)
+    parts = []
+    for place, values in enumerate((base, new)):
+        middle, at = scale.at(math.exp(math.fsum(map(math.log, values)) / len(values))), 8 + 14 * place
+        parts.append(dots(((scale.at(value), at) for value in values), f"d{place} big"))
+        parts.append(line(middle, at - 6, middle, at + 6, f"s{place}"))
+    return picture(140, 30, "", parts)
 
 
 def _compressed(ratio: float) -> float:

@@ -20,7 +20,8 @@ from bench.report.words import escape
 SCHEMA = 1
 
 _LONGEST_CELL = 20_000
-_FIELDS = tuple(field.name for field in dataclasses.fields(Change))
+# The values of processes stand in the reports themselves.
+_FIELDS = tuple(f.name for f in dataclasses.fields(Change) if f.name not in ("base_values", "new_values"))
 
 
 def as_json(comparison: Comparison, fail_on: Collection[str]) -> str:
@@ -45,7 +46,8 @@ def _pair(pair: Pair) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> dict[str, Any]:
-    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    names = _FIELDS if isinstance(value, Change) else [field.name for field in dataclasses.fields(value)]
+    return {name: getattr(value, name) for name in names}
 
 
 def as_csv(comparison: Comparison, fail_on: Collection[str]) -> str:  # noqa: ARG001  every format is called alike

@@ -42,9 +42,16 @@ def _markdown(comparison: Comparison, fail_on: Collection[str]) -> str:
     return markdown(comparison, fail_on)
 
 
+def _html(comparison: Comparison, fail_on: Collection[str]) -> str:
+    from bench.report.comparison_html import html
+
+    return html(comparison, fail_on)
+
+
 FORMS: Mapping[str, Callable[[Comparison, Collection[str]], str]] = {
     "terminal": _terminal,
     "markdown": _markdown,
+    "html": _html,
     "json": as_json,
     "csv": as_csv,
     "junit": junit,

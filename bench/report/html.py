@@ -38,36 +38,35 @@ def html(summary: Summary) -> str:
     """The whole page; the same records give the same bytes."""
     arranged = sections(summary)
     levels = _levels(arranged)
-    page: str = (
-        _environment()
-        .get_template("report.html")
-        .render(
-            subject=subject(summary),
-            manifest=summary.manifest,
-            headlines=headlines(summary),
-            command=command(summary),
-            judgements=_judgements(arranged),
-            suites=sorted({section.declaration.suite for section in arranged}),
-            decisions=DECISIONS,
-            sections=[(f"b{i}", section) for i, section in enumerate(arranged)],
-            repeats=_checks(arranged),
-            facts=_facts(summary),
-            samples=lambda section: Markup("").join(
-                samples_chart(label, found, levels) for label, found in taken(section)
-            ),
-            ratio_chart=ratio_chart,
-            course_chart=course_chart,
-            memory_chart=memory_chart,
-            rate_chart=lambda section: rate_chart(section, summary.manifest.ceilings),
-            effect_picture=effect_picture,
-            columns=all_columns,
-            remarks=remarks,
-            troubles=_troubles,
-            change=change,
-            said=repeats,
-            script_hash=_script_hash(),
-        )
+    return render(
+        "report.html",
+        subject=subject(summary),
+        manifest=summary.manifest,
+        headlines=headlines(summary),
+        command=command(summary),
+        judgements=_judgements(arranged),
+        suites=sorted({section.declaration.suite for section in arranged}),
+        decisions=DECISIONS,
+        sections=[(f"b{i}", section) for i, section in enumerate(arranged)],
+        repeats=_checks(arranged),
+        facts=_facts(summary),
+        samples=lambda section: Markup("").join(samples_chart(label, found, levels) for label, found in taken(section)),
+        ratio_chart=ratio_chart,
+        course_chart=course_chart,
+        memory_chart=memory_chart,
+        rate_chart=lambda section: rate_chart(section, summary.manifest.ceilings),
+        effect_picture=effect_picture,
+        columns=all_columns,
+        remarks=remarks,
+        troubles=_troubles,
+        change=change,
+        said=repeats,
     )
+
+
+def render(template: str, **values: object) -> str:
+    """A page from its template; every value is escaped."""
+    page: str = _environment().get_template(template).render(script_hash=_script_hash(), **values)
     return page
 
 

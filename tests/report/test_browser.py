@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from compared import report, row, times
 from stories import hostile, story
 
+from bench.analysis.compare import compare
+from bench.report.comparison_formats import render
 from bench.report.html import html
 
 CHROMIUM = shutil.which("chromium")
@@ -153,6 +156,46 @@ def test_nothing_is_cut_off_on_a_telephone(browser: Any, address: str):
     page = opened(browser, address, viewport={"width": 390, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.locator("#verdicts td:nth-child(6)").first.bounding_box()["width"] > 200
+
+
+@pytest.fixture(scope="module")
+def comparison(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path: Path = tmp_path_factory.mktemp("page") / "comparison.html"
+    slower = report(row(times(2.4e-3, seed=3)), row(times(), case="matmul/bmm[n=1]/bmm@cpu"), name="slower")
+    reports = [report(row(times()), name="base"), report(row(times(seed=2)), name="new"), slower]
+    path.write_text(render(compare(reports), "html", {"worse"}), encoding="utf-8")
+    return path.as_uri()
+
+
+def test_a_comparison_opens_sorts_and_filters_without_a_complaint(browser: Any, comparison: str):
+    page = opened(browser, comparison)
+    assert page.title() == "base against slower, and 1 between"
+    assert column(page, 1) == ["worse", "new", "same"]
+    assert page.locator("#verdicts tr:first-child td:nth-child(4) svg").count() == 1
+    assert page.locator(".heat td.up2").inner_text().startswith("+19.8 %!")
+    page.select_option("select[name=suite]", "matmul")
+    assert column(page, 1) == ["new"]
+    assert page.url.endswith("?suite=matmul")
+    page.select_option("select[name=suite]", "")
+    page.click("#verdicts th:nth-child(1) button")
+    page.click("#verdicts th:nth-child(1) button")
+    assert column(page, 1) == ["same", "new", "worse"]
+    assert page.trouble == []
+
+
+@pytest.mark.parametrize("width", [390, 1100])
+def test_a_comparison_fits_a_telephone_and_a_window(browser: Any, comparison: str, width: int):
+    page = opened(browser, comparison, viewport={"width": width, "height": 800}, java_script_enabled=False)
+    assert page.locator("#filter").is_hidden()
+    table = page.locator("#verdicts").bounding_box()
+    assert table["x"] + table["width"] <= width
+
+
+def test_changes_stand_out_in_light_and_in_dark(browser: Any, comparison: str):
+    for scheme, sign in (("light", 1), ("dark", -1)):
+        for selector in (".worse", ".new", ".heat td.up2"):
+            ink, paper = colours(opened(browser, comparison, color_scheme=scheme), selector)
+            assert sign * (paper - ink) > 100
 
 
 def test_hostile_names_run_nothing(browser: Any, tmp_path: Path):

@@ -239,5 +239,5 @@ def test_the_same_comparison_gives_the_same_bytes() -> None:
 def test_a_form_that_does_not_exist_is_refused_with_the_nearest() -> None:
     with pytest.raises(BenchError, match="--format markdwon: no such form; did you mean 'markdown'"):
         render(two(), "markdwon", FAIL_ON)
-    with pytest.raises(BenchError, match="choose from terminal, markdown, json, csv, junit"):
+    with pytest.raises(BenchError, match="choose from terminal, markdown, html, json, csv, junit"):
         render(two(), "pdf", FAIL_ON)

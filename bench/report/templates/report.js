@@ -5,7 +5,7 @@
   if (!table) return;
   const form = document.getElementById("filter"), body = table.tBodies[0];
   const rows = [...body.rows], texts = new Map(rows.map((row) => [row, row.textContent.toLowerCase()])), heads = [...table.tHead.rows[0].cells];
-  const order = ["refuted", "undecided", "confirmed", "not applicable"];
+  const order = [...form.elements.verdict.options].map((option) => option.text);
   const state = new URLSearchParams(location.search);
 
   const key = (row, i) => {
