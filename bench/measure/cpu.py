@@ -28,6 +28,8 @@ FAULT_SECONDS, MATERIAL = 1.6e-6, 0.01
 _HASHED = bytes(range(256)) * 512
 _CHUNK = _HASHED[:1024]  # what ``busy`` repeats: about a microsecond
 _COPIED, _PYTHON_ROUNDS = bytes(range(256)) * (1 << 14), 3000
+# On a machine with neighbours the best of five calls was not the machine's best: cases came to 130 % of the ceiling.
+CEILING_SECONDS = 0.4
 _CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -101,7 +103,7 @@ class Cpu:
         return int(min(_available(), _cgroup_free()))
 
     def ceilings(self) -> Mapping[str, float]:
-        """Copy of 64 MiB (read + written bytes per second) and an fp32 matmul of 1024 (best of five, after one)."""
+        """Copy of 64 MiB (read + written bytes per second) and an fp32 matmul of 1024, each the best of many calls."""
         source, target = torch.rand(1 << 24), torch.empty(1 << 24)
         a, b = torch.rand(1024, 1024), torch.rand(1024, 1024)
         copied = self._best(lambda: target.copy_(source))
@@ -114,7 +116,11 @@ class Cpu:
                 call()
 
         self.once(block)
-        return min(self.once(block) for _ in range(5))
+        end = time.perf_counter() + CEILING_SECONDS
+        best = self.once(block)
+        while time.perf_counter() < end:
+            best = min(best, self.once(block))
+        return best
 
     def busy(self, seconds: float) -> None:
         """Hash small chunks, as many as took so long when this device was made."""

@@ -59,8 +59,8 @@ def choose_rounds(round_seconds: float, variants: int) -> int:
 
 
 def lengthened(block: Block, share: float, device: Device) -> Block:
-    """The block with a share of its work added to each call: a planted slowdown."""
-    extra_seconds = share * statistics.median(device.once(block) for _ in range(LENGTHENED_CALLS))
+    """The block with a share of its work added to each call: a planted slowdown, of what samples are told in."""
+    extra_seconds = share * statistics.median(device.sample(block, 1).seconds for _ in range(LENGTHENED_CALLS))
 
     def longer(loops: int) -> None:
         block(loops)
