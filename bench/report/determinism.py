@@ -5,20 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from bench.analysis.contract import SOURCE, Clause, contract
 from bench.analysis.determinism import Price, Turned, knob_matrix, prices
 from bench.analysis.summary import Summary
 from bench.report.words import NOTHING, change, counted, escape
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-PRICE_COLUMNS = (
-    *("suite", "benchmark", "case", "variant", "knobs", "phase", "status", "reason"),
-    *("ratio", "ratio_low", "ratio_high", "processes", "process_values"),
-)
 _MOST_NAMED = 5  # reasons for which cells did not work
 
 
@@ -126,31 +118,3 @@ def _contract_row(clause: Clause) -> tuple[str, ...]:
         str(len(clause.cases)),
         f"{clause.differing} in {counted(clause.repeats, 'repeat')}",
     )
-
-
-# --- every ratio -----------------------------------------------------------------------------------------------------
-
-
-def prices_frame(summary: Summary) -> pd.DataFrame:
-    """``prices.csv`` as a DataFrame: the time of every case in every cell against the default cell's."""
-    import pandas as pd  # not needed for the tables, which the terminal shows too
-
-    rows = [
-        {
-            "suite": turned.case.suite,
-            "benchmark": turned.case.benchmark,
-            "case": turned.case.id,
-            "variant": turned.case.variant,
-            "knobs": turned.knobs,
-            "phase": phase,
-            "status": estimate.status,
-            "reason": turned.reason or estimate.reason,
-            **{name: getattr(estimate, name) for name in ("ratio", "ratio_low", "ratio_high")},
-            "processes": len(estimate.process_values),
-            "process_values": ";".join(repr(float(value)) for value in estimate.process_values),
-        }
-        for turned in knob_matrix(summary.turned)
-        for phase, estimate in turned.prices.items()
-    ]
-    frame: pd.DataFrame = pd.DataFrame(rows, columns=list(PRICE_COLUMNS))
-    return frame

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.analysis.summary import Summary
-from bench.report.determinism import prices_frame
-from bench.report.frame import estimates_frame, reproducibility_frame, verdicts_frame, write_csv
+from bench.report.frame import estimates_frame, prices_frame, reproducibility_frame, verdicts_frame, write_csv
 from bench.report.html import html
 from bench.report.junit import junit
 from bench.report.markdown import markdown

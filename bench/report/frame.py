@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.analysis.determinism import knob_matrix
 from bench.analysis.summary import Summary
 from bench.errors import BenchError
 from bench.metrics import TEXT_UNITS, metric
@@ -33,6 +34,10 @@ VERDICT_COLUMNS = (
 REPRODUCIBILITY_COLUMNS = (
     *("suite", "benchmark", "case", "variant", "level", "knobs", "what", "repeats", "differing", "verdict", "ulp"),
     *("relative", "reason"),
+)
+PRICE_COLUMNS = (
+    *("suite", "benchmark", "case", "variant", "knobs", "phase", "status", "reason"),
+    *("ratio", "ratio_low", "ratio_high", "processes", "process_values"),
 )
 _WHOLE = frozenset({"schema", "processes", "samples", "repeats", "differing"})
 _NUMBERS = frozenset(
@@ -114,6 +119,26 @@ def reproducibility_frame(summary: Summary) -> pd.DataFrame:
         if check.level != "numeric"
     ]
     return _frame(rows, REPRODUCIBILITY_COLUMNS)
+
+
+def prices_frame(summary: Summary) -> pd.DataFrame:
+    """``prices.csv`` as a DataFrame: the time of every case in every cell of the knob matrix against the default's."""
+    rows = [
+        {
+            **_case_cells(turned.case),
+            "knobs": turned.knobs,
+            "phase": phase,
+            "status": estimate.status,
+            "reason": turned.reason or estimate.reason,
+            **{name: getattr(estimate, name) for name in ("ratio", "ratio_low", "ratio_high")},
+            "processes": len(estimate.process_values),
+            "process_values": ";".join(repr(float(value)) for value in estimate.process_values),
+        }
+        for turned in knob_matrix(summary.turned)
+        for phase, estimate in turned.prices.items()
+    ]
+    frame: pd.DataFrame = pd.DataFrame(rows, columns=list(PRICE_COLUMNS))
+    return frame
 
 
 def _case_cells(case: Case) -> dict[str, str]:

@@ -16,6 +16,7 @@ from bench.model import Check, Record, Verdict
 from bench.report.arrange import DECISIONS, Cell, Section, badness, sections
 from bench.report.charts import course_chart, effect_picture, memory_chart, rate_chart, ratio_chart, samples_chart
 from bench.report.columns import all_columns
+from bench.report.determinism import parts as parts_of_determinism
 from bench.report.sentences import command, environment, headlines, remarks, subject
 from bench.report.series import taken
 from bench.report.words import by_verdict, change, escape, repeats
@@ -49,6 +50,7 @@ def html(summary: Summary) -> str:
         decisions=DECISIONS,
         sections=[(f"b{i}", section) for i, section in enumerate(arranged)],
         repeats=_checks(arranged),
+        determinism=parts_of_determinism(summary),
         facts=_facts(summary),
         samples=lambda section: Markup("").join(samples_chart(label, found, levels) for label, found in taken(section)),
         ratio_chart=ratio_chart,

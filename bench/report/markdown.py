@@ -5,17 +5,15 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from bench.analysis.environment_facts import fact
 from bench.analysis.summary import Summary
 from bench.report.arrange import Finding, Section, findings, sections
 from bench.report.columns import short_columns
+from bench.report.determinism import Part
+from bench.report.determinism import parts as parts_of_determinism
 from bench.report.sentences import command, environment, headlines, remarks, subject
 from bench.report.words import change, counted, escape
-
-if TYPE_CHECKING:
-    from bench.report.determinism import Part
 
 # Rows shown of one benchmark, so that 500 cases still fit a comment (GitHub takes 65,536 characters).
 MOST_ROWS = 24
@@ -25,8 +23,6 @@ _MENTION = re.compile(r"(?<!\w)([@#])(?=\w)")
 
 def markdown(summary: Summary) -> str:
     """The whole of ``report.md``."""
-    from bench.report.determinism import parts as parts_of_determinism  # by pandas, which `compare` does without
-
     arranged = sections(summary)
     found = findings(arranged)
     parts = [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from rich import box
 from rich.cells import cell_len
@@ -15,11 +14,10 @@ from rich.text import Text
 from bench.analysis.summary import Summary
 from bench.report.arrange import Finding, Row, Section, findings, sections
 from bench.report.columns import Column, all_columns, short_columns
+from bench.report.determinism import Part
+from bench.report.determinism import parts as parts_of_determinism
 from bench.report.sentences import headlines, remarks, subject
 from bench.report.words import counted, escape
-
-if TYPE_CHECKING:
-    from bench.report.determinism import Part
 
 WIDE = 120  # columns from which a table has room for more than time, ratio and memory
 _GAP = 3  # columns between two columns of a table
@@ -28,8 +26,6 @@ _STYLES = {"refuted": "bold red", "undecided": "yellow", "confirmed": "green", "
 
 def show(summary: Summary, console: Console) -> None:
     """Print a summary: what was measured on what, a table per benchmark, the verdicts, and what it comes to."""
-    from bench.report.determinism import parts as parts_of_determinism  # by pandas, which `compare` does without
-
     line(console, subject(summary), "bold")
     arranged = sections(summary)
     for section in arranged:

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pandas as pd
 from builders import case, declaration, environment, manifest, record
+from pages import Page
 from rich.console import Console
 
 from bench.analysis.summary import Summary, summarise
 from bench.model import Check, Record
-from bench.report.determinism import PRICE_COLUMNS, parts, prices_frame
+from bench.report.determinism import parts
 from bench.report.files import write_report
+from bench.report.frame import PRICE_COLUMNS, prices_frame
+from bench.report.html import html
 from bench.report.markdown import markdown
 from bench.report.plots_of_determinism import price_figure
 from bench.report.style import drawing
@@ -131,3 +134,14 @@ def test_names_are_harmless_in_markdown() -> None:
     evil = [record(case("a|b", benchmark="<b>"), process=0, knobs="deterministic=on", status="failed", reason="<i>|x")]
     text = markdown(summarise(manifest([], declarations=(declaration(),)), {}, evil))
     assert "<i>" not in text
+
+
+def test_the_page_shows_both_tables_before_the_checks() -> None:
+    lines = Page(html(summary(*turned()))).lines
+    titles = [
+        "What is documented of determinism, and what was seen",
+        "What determinism costs, and what else the knobs change",
+    ]
+    places = [lines.index(title) for title in (*titles, "Every check")]
+    assert places == sorted(places)
+    assert "+50.0 %" in lines
