@@ -13,7 +13,7 @@ from bench.errors import BenchError, hint
 Better = Literal["lower", "higher", ""]
 
 PHASES = ("forward", "backward", "inference")
-TIME_SIBLINGS = ("hot", "enqueue", "wall", "adjusted")
+TIME_SIBLINGS = ("hot", "enqueue", "wall", "adjusted", "calm", "calm_adjusted")
 TEXT_UNITS = ("", "sha256")  # of metrics whose values may be texts
 
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from bench.analysis.intervals import FEWEST, quantile, share_interval
 from bench.analysis.judging import FDR, FLOOR, machine_moved
+from bench.analysis.matching import STAND_INS
 from bench.analysis.phrases import percent
 from bench.analysis.welch import effects, false_discovery_adjusted, moments
 from bench.errors import BenchError
@@ -107,14 +108,14 @@ def calibrate(
     """
     slowed = injected or {}
     every = [*runs, *(run for more in slowed.values() for run in more)]
-    adjusted = _adjusted_everywhere(every)
-    keys = _common([_values(run, adjusted) for run in every])
+    stand_ins = _stand_ins(every)
+    keys = _common([_values(run, stand_ins) for run in every])
     _check(len(runs), keys)
     gate = _Gate(keys)
-    values = [_values(run, adjusted) for run in runs]
+    values = [_values(run, stand_ins) for run in runs]
     alarms = [gate.told(*pair) for pair in combinations(values, 2)]
     outcomes = [
-        _inject(gate, values, share, [_values(run, adjusted) for run in more]) for share, more in slowed.items()
+        _inject(gate, values, share, [_values(run, stand_ins) for run in more]) for share, more in slowed.items()
     ]
     return Calibration(
         machine=dict(machine or {}),
@@ -125,7 +126,7 @@ def calibrate(
         cases=tuple(
             CaseCalibration(
                 **gate.seen(key, [v[key] for v in values]),
-                adjusted=key in adjusted,
+                adjusted=key in stand_ins,
                 false_alarms=_rate([key in told for told in alarms], len(runs) - 1),
                 injected=tuple(outcome.injected([key]) for outcome in outcomes),
             )
@@ -186,17 +187,15 @@ def _headlines(run: Run) -> dict[Key, Estimate]:
     return {(e.case.id, e.metric): e for e in run if e.status == "ok" and is_headline(e.metric)}
 
 
-def _adjusted_everywhere(runs: Sequence[Run]) -> frozenset[Key]:
-    """Headlines whose adjusted times stand in for them, as in `compare`: those that every run could adjust."""
-    found = [
-        {
-            (e.case.id, e.metric.removesuffix("/adjusted"))
-            for e in run
-            if e.status == "ok" and e.metric.endswith("/adjusted")
-        }
-        for run in runs
-    ]
-    return frozenset(set.intersection(*found) if found else ())
+def _stand_ins(runs: Sequence[Run]) -> dict[Key, tuple[str, str]]:
+    """Headline -> what stands in for it, as in `compare`, and the same unadjusted: the first that every run has."""
+    known = [{(e.case.id, e.metric): len(e.process_values) for e in run if e.status == "ok"} for run in runs]
+    return {
+        (case, metric): (f"{metric}{stand_in}", f"{metric}{unadjusted}")
+        for case, metric in (_headlines(runs[0]) if runs else ())
+        for stand_in, unadjusted in reversed(STAND_INS)
+        if all(found.get((case, f"{metric}{stand_in}"), 0) >= FEWEST for found in known)
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,17 +215,19 @@ class _Series:
 Values = Mapping[Key, _Series]
 
 
-def _values(run: Run, adjusted: frozenset[Key]) -> Values:
+def _values(run: Run, stand_ins: Mapping[Key, tuple[str, str]]) -> Values:
     by_name = {(e.case.id, e.metric): e for e in run}
     found = {
-        key: _beside(e, by_name[key[0], f"{key[1]}/adjusted"]) if key in adjusted else _Series(values=e.process_values)
+        key: _beside(*(by_name[key[0], name] for name in stand_ins[key]))
+        if key in stand_ins
+        else _Series(values=e.process_values)
         for key, e in _headlines(run).items()
     }
     return {key: s for key, s in found.items() if len(s.values) >= FEWEST and len(set(s.values)) > 1}
 
 
-def _beside(raw: Estimate, adjusted: Estimate) -> _Series:
-    before, after = raw.value, adjusted.value
+def _beside(adjusted: Estimate, unadjusted: Estimate) -> _Series:
+    before, after = unadjusted.value, adjusted.value
     if isinstance(before, float) and isinstance(after, float) and min(before, after) > 0:
         return _Series(values=adjusted.process_values, beat=math.log(before / after))
     return _Series(values=adjusted.process_values)

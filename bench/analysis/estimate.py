@@ -95,6 +95,7 @@ class _Measured:
 
     case: Case
     records: tuple[Record, ...]
+    at_best: Mapping[str, float]
     kept: dict[tuple[str, str], Times | None] = field(default_factory=dict)
 
     @cached_property
@@ -113,6 +114,12 @@ class _Measured:
     @cached_property
     def beats(self) -> dict[int, float]:
         return metronome.beats(self.timed)
+
+    @cached_property
+    def calm(self) -> dict[int, metronome.Rounds]:
+        """process -> which rounds were calm; a GPU has a clock for a metronome, and no neighbours."""
+        records = self.timed if self.case.device == "cpu" else {}
+        return {p: metronome.calm_rounds(r, self.at_best) for p, r in records.items()}
 
     @cached_property
     def values(self) -> dict[str, dict[int, float | str]]:
@@ -140,7 +147,15 @@ class _Measured:
 
     def adjusted(self, phase: str) -> metronome.Adjustment:
         times = self.good(phase)
-        return metronome.adjust(times.by_process if times else {}, self.beats, self.case.device)
+        if times is None:
+            return metronome.Adjustment()
+        return metronome.adjust(times.by_process, self.beats, self.case.device)
+
+    def calm_times(self, phase: str) -> Times | None:
+        """The times of calm rounds, where there is any."""
+        times = self.good(phase)
+        calm = times.among(self.calm) if times else None
+        return calm if calm and calm.by_process else None
 
     def first_calls(self, phase: str) -> Series:
         calls = {p: s.first_call for p, r in self.timed.items() for s in r.samples if s.phase == phase}
@@ -173,8 +188,8 @@ class _Pair:
 
 
 def _cases(records: Sequence[Record]) -> dict[Case, _Measured]:
-    by_case = grouped(records, lambda record: record.case)
-    return {case: _Measured(case=case, records=tuple(of)) for case, of in by_case.items()}
+    by_case, at_best = grouped(records, lambda record: record.case), metronome.best(records)
+    return {case: _Measured(case=case, records=tuple(of), at_best=at_best) for case, of in by_case.items()}
 
 
 def _phases(cases: Iterable[_Measured]) -> dict[str, tuple[str, ...]]:
@@ -192,6 +207,7 @@ def _rows(pair: _Pair, phases: tuple[str, ...]) -> Iterator[Estimate]:
         yield row if adjustment.logs else told(row, adjustment.sentence)
         yield from _sibling_rows(pair, phase)
         yield from _adjusted_rows(pair, phase, adjustment)
+        yield from _calm_rows(pair, phase)
     yield from _first_call_rows(pair)
     yield from _value_rows(pair)
     for phase, row in times.items():
@@ -245,6 +261,20 @@ def _adjusted_rows(pair: _Pair, phase: str, adjustment: metronome.Adjustment) ->
     blank = replace(pair.blank(f"time/{phase}/adjusted"), stop_reason=pair.stop_reason)
     row = series_row(blank, own, own.minus(Series(logs=theirs)) if theirs else None, pair.confidence)
     yield told(row, adjustment.sentence)
+
+
+def _calm_rows(pair: _Pair, phase: str) -> Iterator[Estimate]:
+    """The times of calm rounds, as they are and, where they are enough, adjusted: for comparisons between runs."""
+    calm = pair.mine.calm_times(phase)
+    if calm is None:
+        return
+    beats = metronome.beats(pair.mine.timed, pair.mine.calm)
+    adjustment = metronome.adjust(calm.by_process, beats, pair.mine.case.device)
+    share = f"{calm.valid_samples} of {calm.samples} samples were taken in calm rounds"
+    for name, logs, fact in (("calm", calm.by_process, share), ("calm_adjusted", adjustment.logs, adjustment.sentence)):
+        if logs:
+            blank = replace(pair.blank(f"time/{phase}/{name}"), stop_reason=pair.stop_reason)
+            yield told(series_row(blank, Series(logs=logs), None, pair.confidence), fact)
 
 
 def _first_call_rows(pair: _Pair) -> Iterator[Estimate]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.analysis.change import Change, State
@@ -65,7 +65,7 @@ class Trial:
     """A match that process values will decide; both sides have enough of them, all positive and not constant.
 
     ``pace``: log of how much longer the metronomes took beside the new values than beside the base's; None where
-    that is not known.
+    that is not known.  ``restless``: the machine was too rarely calm on at least one side.
     """
 
     match: Match
@@ -73,6 +73,7 @@ class Trial:
     new_values: tuple[float, ...]
     adjusted: bool = False
     pace: float | None = None
+    restless: bool = False
 
 
 Found = Change | Trial
@@ -177,8 +178,13 @@ def _two(match: Match, before: Rows, after: Rows, sides: Sides) -> Found:
     if is_exact(new.metric) or isinstance(new.value, str) or isinstance(old.value, str):
         state, reason = _exact(old, new, sides, repeats=_repeats(before) and _repeats(after))
         return match.change(state, reason, ratio=_ratio(old.value, new.value))
-    stand_ins = _adjusted(new.metric, before, after) if sides.adjust else None
-    return _tested(match, *(stand_ins or (old, new)))
+    for stand_in, unadjusted in STAND_INS if sides.adjust and is_headline(new.metric) else ():
+        found = _rows(f"{new.metric}{stand_in}", before, after)
+        if found and not _untestable(found[0].process_values, found[1].process_values):
+            trial = _tested(match, *found, _rows(f"{new.metric}{unadjusted}", before, after))
+            restless = not unadjusted and any(f"{new.metric}/calm" in rows for rows in (before, after))
+            return replace(trial, restless=restless) if isinstance(trial, Trial) else trial
+    return _tested(match, old, new)
 
 
 def _troubled(match: Match) -> Change:
@@ -192,17 +198,30 @@ def _troubled(match: Match) -> Change:
     return match.change(state, _because(new), excused="it had no result in the base either" if known else "")
 
 
-def _tested(match: Match, old: Row, new: Row) -> Found:
-    """A trial of the rows' process values; the rows are those of the match, or its times as adjusted."""
+# What stands in for a headline time where both reports have it, and the same before the metronomes were divided out.
+STAND_INS = (("/calm_adjusted", "/calm"), ("/adjusted", ""))
+
+
+def _rows(name: str, before: Rows, after: Rows) -> tuple[Row, Row] | None:
+    return (before[name], after[name]) if name in before and name in after else None
+
+
+def _tested(match: Match, old: Row, new: Row, unadjusted: tuple[Row, Row] | None = None) -> Found:
+    """A trial of the rows' process values; the rows are those of the match, or what stands in for them.
+
+    ``unadjusted``: the stand-ins before the metronomes were divided out.
+    """
     raw, ratio = _ratio(match.old.value, match.new.value), _ratio(old.value, new.value)
     base_values, new_values = old.process_values, new.process_values
     reason = _untestable(base_values, new_values)
     if reason:
         counts = {"base_processes": len(base_values), "new_processes": len(new_values)}
         return match.change("unresolved", reason, ratio=raw, **counts)
-    is_adjusted = new is not match.new
-    pace = math.log(raw / ratio) if is_adjusted and raw and ratio else None
-    return Trial(match=match, base_values=base_values, new_values=new_values, adjusted=is_adjusted, pace=pace)
+    before = _ratio(*(row.value for row in unadjusted)) if unadjusted else None
+    pace = math.log(before / ratio) if before and ratio else None
+    return Trial(
+        match=match, base_values=base_values, new_values=new_values, adjusted=unadjusted is not None, pace=pace
+    )
 
 
 def _ratio(base: float | str | None, new: float | str | None) -> float | None:
@@ -214,16 +233,6 @@ def _ratio(base: float | str | None, new: float | str | None) -> float | None:
 def _repeats(rows: Rows) -> bool:
     """Whether no check saw a case differ from itself; without that its bits say nothing."""
     return not any(name.startswith(REPEATS) and row.value == "differs" for name, row in rows.items())
-
-
-def _adjusted(metric: str, before: Rows, after: Rows) -> tuple[Row, Row] | None:
-    """The rows that stand in for a headline time on both sides, if both reports could adjust it."""
-    if not is_headline(metric):
-        return None
-    old, new = before.get(f"{metric}/adjusted"), after.get(f"{metric}/adjusted")
-    if old is None or new is None or _untestable(old.process_values, new.process_values):
-        return None
-    return old, new
 
 
 def _untestable(base: tuple[float, ...], new: tuple[float, ...]) -> str:

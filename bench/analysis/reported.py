@@ -66,7 +66,8 @@ def is_exact(name: str) -> bool:
 def is_judged(name: str) -> bool:
     """Whether a metric has a verdict of its own.
 
-    Rates are times again, adjusted times stand in for raw ones.  Memory as the system or the driver sees it is taken
-    once in a run, so its noise is unknown; the allocator's peak is exact, and is what to gate on (METHOD section 7).
+    Rates are times again, calm and adjusted times stand in for raw ones.  Memory as the system or the driver sees it is
+    taken once in a run, so its noise is unknown; the allocator's peak is exact, and what to gate on (METHOD section 7).
     """
-    return not name.startswith(("rate/", "memory/rss", "memory/nvml")) and not name.endswith("/adjusted")
+    stands_in = name.endswith(("/adjusted", "/calm", "/calm_adjusted"))
+    return not stands_in and not name.startswith(("rate/", "memory/rss", "memory/nvml"))

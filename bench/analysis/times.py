@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 
@@ -77,6 +77,14 @@ class Times:
         if len(self.by_process) == 1:
             return ALONE
         return ""
+
+    def among(self, rounds: Mapping[int, NDArray[np.bool_]]) -> Times:
+        """The same times with only these rounds of each process valid."""
+        wanted = np.zeros(self.valid.shape, dtype=np.bool_)
+        for row, process in zip(wanted, self.processes, strict=True):
+            chosen = rounds.get(process, np.zeros(0, dtype=np.bool_))[: len(row)]
+            row[: len(chosen)] = chosen
+        return replace(self, valid=self.valid & wanted)
 
     def ratios_to(self, baseline: Times) -> dict[int, float]:
         """process -> median log ratio over the rounds that are valid for both."""
