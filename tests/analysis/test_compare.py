@@ -285,6 +285,37 @@ def test_a_machine_that_moved_makes_nothing_the_same_that_is_not() -> None:
     assert compare([beside(BASE, 1.0), beside(alike, 1.08, "new")]).changes[0].state == "same"
 
 
+def in_calm(values: tuple[float, ...], name: str = "base", *, pace: float = 1.0, calm: int = 12) -> Report:
+    """Noisy times, and the precise ones of so many processes that met calm rounds."""
+    rows = [row([v * 1.5 ** (i % 2) for i, v in enumerate(values)])]
+    rows.append(row([v * 1.2 ** (i % 2) for i, v in enumerate(values)], metric="time/forward/adjusted"))
+    rows.append(row(values[:calm], metric="time/forward/calm"))
+    if calm >= 5:
+        rows.append(row([v / pace for v in values[:calm]], metric="time/forward/calm_adjusted"))
+    return report(*rows, name=name)
+
+
+def test_the_times_of_calm_rounds_decide_where_both_reports_have_them() -> None:
+    (change,) = compare([in_calm(BASE), in_calm(SLOWER, "new")]).changes
+    assert (change.state, change.adjusted, change.machine) == ("worse", True, pytest.approx(1.0))
+    assert change.ratio == pytest.approx(row(SLOWER).value / row(BASE).value)  # type: ignore[operator]
+    (moved,) = compare([in_calm(BASE), in_calm(tuple(v * 1.08 for v in SLOWER), "new", pace=1.08)]).changes
+    assert (moved.state, moved.machine) == ("unresolved", pytest.approx(1.08))
+
+
+@pytest.mark.parametrize("calm", [1, 4])
+def test_a_machine_that_was_hardly_ever_calm_leaves_everything_small_unresolved(calm: int) -> None:
+    for pair in (
+        [in_calm(BASE), in_calm(SLOWER, "new", calm=calm)],
+        [in_calm(BASE, calm=calm), in_calm(SLOWER, "new")],
+    ):
+        (change,) = compare(pair).changes
+        assert change.state == "unresolved"
+        assert change.reason == "the machine was hardly ever calm: no change below 20 % is told"
+    twice = tuple(2 * v for v in BASE)
+    assert compare([in_calm(BASE), in_calm(twice, "new", calm=calm)]).changes[0].state == "worse"
+
+
 def test_times_without_metronomes_beside_them_take_the_pace_of_the_others() -> None:
     first = {"metric": "first_call/forward"}
     base = beside(BASE, 1.0, first=row(BASE, **first))

@@ -7,10 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from compared import row
+from compared import report, row
+from neighbours import neighbourhood
 
+from bench.analysis.compare import compare
+from bench.analysis.estimate import estimate
 from bench.analysis.judging import Rule, judge
 from bench.analysis.matching import Match, Trial
+from bench.analysis.reported import Report
 
 RNG_SEED = 20261121
 CASES = 100
@@ -169,3 +173,22 @@ def test_pooled_samples_in_place_of_processes_fail_the_same_simulation() -> None
         ]
         alarms += bool({"worse", "better"} & set(states(by_case, Rule())))
     assert alarms >= 30
+
+
+def reported(seed: int, name: str, **machine: float) -> Report:
+    """The report of a run on a machine with neighbours."""
+    rows = [row(e.process_values, metric=e.metric) for e in estimate(neighbourhood(seed, **machine))]
+    return report(*rows, name=name)
+
+
+@pytest.mark.parametrize("busy", [(0.2, 0.2), (0.5, 0.5), (0.2, 0.7)])
+def test_neighbours_that_come_and_go_raise_no_alarm_and_hide_no_slowdown(busy: tuple[float, float]) -> None:
+    """40 pairs each: raw times of two such runs differ by 10 % and more, and 5 % are found all the same."""
+    before, after = busy
+
+    def told(seed: int, slower: float) -> str:
+        new = reported(10_000 + seed, "new", busy=after, true=2e-3 * slower)
+        return compare([reported(seed, "base", busy=before), new]).changes[0].state
+
+    assert {told(seed, 1.0) for seed in range(40)} <= {"same", "unresolved"}
+    assert sum(told(seed, 1.05) == "worse" for seed in range(40)) >= 36
