@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from bench.analysis.intervals import FEWEST, quantile, share_interval
-from bench.analysis.judging import FDR, FLOOR, machine_moved
+from bench.analysis.judging import FDR, FLOOR, RESTLESS, machine_moved
 from bench.analysis.matching import STAND_INS
 from bench.analysis.phrases import percent
 from bench.analysis.welch import effects, false_discovery_adjusted, moments
@@ -200,16 +200,21 @@ def _stand_ins(runs: Sequence[Run]) -> dict[Key, tuple[str, str]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Series:
-    """The process values of a case and metric in one run; ``beat``: log of the metronomes that adjusting took out."""
+    """The process values of a case and metric in one run; ``beat``: log of the metronomes that adjusting took out.
+
+    ``restless``: some runs were calm too rarely to be compared by their calm rounds.
+    """
 
     values: tuple[float, ...]
     beat: float | None = None
+    restless: bool = False
 
     def moved(self, base: _Series) -> float:
         """What the machine may have made of itself since ``base``."""
+        least = RESTLESS if self.restless or base.restless else 0.0
         if self.beat is None or base.beat is None:
-            return 0.0
-        return machine_moved(self.beat - base.beat, adjusted=True)
+            return least
+        return max(least, machine_moved(self.beat - base.beat, adjusted=True))
 
 
 Values = Mapping[Key, _Series]
@@ -217,20 +222,22 @@ Values = Mapping[Key, _Series]
 
 def _values(run: Run, stand_ins: Mapping[Key, tuple[str, str]]) -> Values:
     by_name = {(e.case.id, e.metric): e for e in run}
-    found = {
-        key: _beside(*(by_name[key[0], name] for name in stand_ins[key]))
-        if key in stand_ins
-        else _Series(values=e.process_values)
-        for key, e in _headlines(run).items()
-    }
+    found = {key: _series(by_name, e, *stand_ins.get(key, ())) for key, e in _headlines(run).items()}
     return {key: s for key, s in found.items() if len(s.values) >= FEWEST and len(set(s.values)) > 1}
 
 
-def _beside(adjusted: Estimate, unadjusted: Estimate) -> _Series:
-    before, after = unadjusted.value, adjusted.value
-    if isinstance(before, float) and isinstance(after, float) and min(before, after) > 0:
-        return _Series(values=adjusted.process_values, beat=math.log(before / after))
-    return _Series(values=adjusted.process_values)
+def _series(by_name: Mapping[Key, Estimate], raw: Estimate, stand_in: str = "", unadjusted: str = "") -> _Series:
+    """Of a headline, or of what stands in for it; the unadjusted times are the headline where calm ones do not do."""
+    if not stand_in:
+        return _Series(values=raw.process_values)
+    case, adjusted = raw.case.id, by_name[raw.case.id, stand_in]
+    before, after = by_name[case, unadjusted].value, adjusted.value
+    known = isinstance(before, float) and isinstance(after, float) and min(before, after) > 0
+    return _Series(
+        values=adjusted.process_values,
+        beat=math.log(before / after) if known else None,  # type: ignore[operator]
+        restless=unadjusted == raw.metric and (case, f"{raw.metric}/calm") in by_name,
+    )
 
 
 def _common(runs: Sequence[Values]) -> tuple[Key, ...]:

@@ -123,6 +123,22 @@ def test_what_the_machine_may_have_done_itself_is_no_alarm_and_hides_small_chang
         assert max(wild.visible) > max(calm.visible)
 
 
+def test_calm_rounds_stand_in_where_every_run_has_enough_and_without_them_small_changes_are_hidden() -> None:
+    def beside(seed: int, calm: int) -> list[Estimate]:
+        wild, middling, steady = run(seed, between=0.3), run(seed, between=0.1), run(seed)
+        few = [replace(e, process_values=e.process_values[:calm]) for e in steady]
+        rows = {"": wild, "/adjusted": middling, "/calm": few, "/calm_adjusted": few if calm >= 5 else []}
+        return [replace(e, metric=f"{e.metric}{name}") for name, found in rows.items() for e in found]
+
+    calm = calibrate([beside(seed, 12) for seed in range(5)])
+    assert calm.false_alarms.hits == 0
+    assert max(max(c.visible) for c in calm.cases) < 0.1
+    restless = calibrate([beside(seed, 12 if seed else 4) for seed in range(5)])
+    assert [c.adjusted for c in restless.cases] == [True] * 4
+    assert min(min(c.visible) for c in restless.cases) > 0
+    assert max(max(c.visible) for c in restless.cases) > 0.2
+
+
 def test_cases_that_some_run_lacks_are_left_out() -> None:
     found = calibrate([run(0), run(1)[1:], run(2)])
     assert [c.case for c in found.cases] == [of.id for of in CASES[1:]]
