@@ -98,7 +98,8 @@ def _with_pairs(item: Found, paired: Paired) -> Found:
     if ratios is None or len(ratios) < FEWEST:
         return item
     ones = (1.0,) * len(ratios)
-    return replace(item, base_values=ones, new_values=tuple(map(math.exp, ratios)), adjusted=False, pace=0.0)
+    values = tuple(map(math.exp, ratios))
+    return replace(item, base_values=ones, new_values=values, adjusted=False, pace=0.0, restless=False)
 
 
 def _with_pace(items: Sequence[Found]) -> Sequence[Found]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 from compared import CASE, FACTS, bits, exact, report, row, times
 
@@ -314,6 +316,13 @@ def test_a_machine_that_was_hardly_ever_calm_leaves_everything_small_unresolved(
         assert change.reason == "the machine was hardly ever calm: no change below 20 % is told"
     twice = tuple(2 * v for v in BASE)
     assert compare([in_calm(BASE), in_calm(twice, "new", calm=calm)]).changes[0].state == "worse"
+
+
+def test_what_was_measured_side_by_side_needs_no_calm() -> None:
+    reports = [in_calm(BASE), in_calm(SLOWER, "new", calm=1)]
+    ratios = [math.log(new / base) for base, new in zip(BASE, SLOWER, strict=True)]
+    (change,) = compare(reports, paired={(CASE, "time/forward"): ratios}).changes
+    assert (change.state, change.adjusted) == ("worse", False)
 
 
 def test_times_without_metronomes_beside_them_take_the_pace_of_the_others() -> None:
