@@ -18,7 +18,7 @@ import numpy as np
 
 from bench.analysis.intervals import FEWEST, quantile, share_interval
 from bench.analysis.judging import FDR, FLOOR, RESTLESS, machine_moved
-from bench.analysis.matching import STAND_INS
+from bench.analysis.matching import RESTLESS_SPREAD, STAND_INS, spread
 from bench.analysis.phrases import percent
 from bench.analysis.welch import effects, false_discovery_adjusted, moments
 from bench.errors import BenchError
@@ -236,7 +236,9 @@ def _series(by_name: Mapping[Key, Estimate], raw: Estimate, stand_in: str = "", 
     return _Series(
         values=adjusted.process_values,
         beat=math.log(before / after) if known else None,  # type: ignore[operator]
-        restless=unadjusted == raw.metric and (case, f"{raw.metric}/calm") in by_name,
+        restless=unadjusted == raw.metric
+        and (case, f"{raw.metric}/calm") in by_name
+        and spread(raw.process_values) > RESTLESS_SPREAD,
     )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import stdev
 from typing import Any
 
 from bench.analysis.change import Change, State
@@ -182,7 +183,8 @@ def _two(match: Match, before: Rows, after: Rows, sides: Sides) -> Found:
         found = _rows(f"{new.metric}{stand_in}", before, after)
         if found and not _untestable(found[0].process_values, found[1].process_values):
             trial = _tested(match, *found, _rows(f"{new.metric}{unadjusted}", before, after))
-            restless = not unadjusted and any(f"{new.metric}/calm" in rows for rows in (before, after))
+            few = not unadjusted and any(f"{new.metric}/calm" in rows for rows in (before, after))
+            restless = few and max(spread(old.process_values), spread(new.process_values)) > RESTLESS_SPREAD
             return replace(trial, restless=restless) if isinstance(trial, Trial) else trial
     return _tested(match, old, new)
 
@@ -200,6 +202,15 @@ def _troubled(match: Match) -> Change:
 
 # What stands in for a headline time where both reports have it, and the same before the metronomes were divided out.
 STAND_INS = (("/calm_adjusted", "/calm"), ("/adjusted", ""))
+
+
+# Processes that lie closer together met no neighbours that matter, whatever the metronomes met on their one core.
+RESTLESS_SPREAD = 0.05
+
+
+def spread(values: Sequence[float]) -> float:
+    """The standard deviation of logarithms; 0 where there is none."""
+    return stdev(map(math.log, values)) if len(values) > 1 and min(values) > 0 else 0.0
 
 
 def _rows(name: str, before: Rows, after: Rows) -> tuple[Row, Row] | None:
