@@ -34,11 +34,10 @@ class ScriptedLauncher:
     transcript: list[str] = field(default_factory=list)
     launched: int = 0
 
-    def launch(self, *, taking_turns: bool, environment: Mapping[str, str]) -> ScriptedWorker:
+    def launch(self, *, environment: Mapping[str, str]) -> ScriptedWorker:
         self.launched += 1
-        turns = " taking turns" if taking_turns else ""
         extra = "".join(f" {name}={value}" for name, value in environment.items())
-        self.transcript.append(f"worker {self.launched}{turns}{extra}")
+        self.transcript.append(f"worker {self.launched}{extra}")
         return ScriptedWorker(launcher=self, name=f"worker {self.launched}")
 
     def close(self) -> None:

@@ -20,7 +20,7 @@ def step(name: str) -> Step:
 
 
 def worker(launcher: ScriptedLauncher) -> ScriptedWorker:
-    return launcher.launch(taking_turns=False, environment={})
+    return launcher.launch(environment={})
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_the_scripted_parts_take_what_the_real_ones_take(scripted: type, real: t
 
 def test_a_transcript_reads_as_what_was_asked_in_order() -> None:
     launcher = ScriptedLauncher()
-    asked = launcher.launch(taking_turns=True, environment={"A": "1"})
+    asked = launcher.launch(environment={"A": "1"})
     for request in (
         Take(torch_name="cpu"),
         Describe(),
@@ -51,7 +51,7 @@ def test_a_transcript_reads_as_what_was_asked_in_order() -> None:
     asked.close()
     launcher.close()
     assert launcher.transcript == [
-        "worker 1 taking turns A=1",
+        "worker 1 A=1",
         "open bias",
         "warm bias forward",
         "measure metronome bias",

@@ -99,7 +99,7 @@ def _with_pairs(item: Found, paired: Paired) -> Found:
         return item
     ones = (1.0,) * len(ratios)
     values = tuple(map(math.exp, ratios))
-    return replace(item, base_values=ones, new_values=values, adjusted=False, pace=0.0, restless=False)
+    return replace(item, base_values=ones, new_values=values, adjusted=False, pace=0.0, restless=False, luck=0.0)
 
 
 def _with_pace(items: Sequence[Found]) -> Sequence[Found]:

@@ -56,7 +56,7 @@ def judge(trials: Sequence[Trial], rule: Rule) -> tuple[Change, ...]:
     base, new = moments([t.base_values for t in trials]), moments([t.new_values for t in trials])
     floors = [rule.floor_of(trial) for trial in trials]
     limits = np.log1p(floors)
-    found = effects(base, new, np.maximum(limits, [_noise(trial) for trial in trials]), rule.confidence)
+    found = effects(base, new, np.maximum(limits, [_noise(trial, rule) for trial in trials]), rule.confidence)
     adjusted = false_discovery_adjusted(found.p)
     # The p that one more rejection would need: what an unresolved trial has to reach.
     alpha = rule.fdr * min(1.0, (np.count_nonzero(adjusted <= rule.fdr) + 1) / len(trials))
@@ -75,9 +75,30 @@ def machine_moved(pace: float | None, *, adjusted: bool) -> float:
     return abs(pace or 0.0) * (BEYOND_METRONOMES if adjusted else 1 + BEYOND_METRONOMES)
 
 
-def _noise(trial: Trial) -> float:
+def _noise(trial: Trial, rule: Rule) -> float:
     """The log change that the machine may have made."""
-    return max(machine_moved(trial.pace, adjusted=trial.adjusted), RESTLESS if trial.restless else 0.0)
+    moved = machine_moved(trial.pace, adjusted=trial.adjusted)
+    return max(moved, RESTLESS if trial.restless else 0.0, _luck(trial, rule))
+
+
+def _luck(trial: Trial, rule: Rule) -> float:
+    """What runs of the same code may differ in, where no calibration has measured it."""
+    row = trial.match.new
+    return trial.luck if rule.floors(row.case, row.metric) is None else 0.0
+
+
+def _doubt(trial: Trial, rule: Rule, limit: float) -> str:
+    """What about the machine kept a change from being told; empty where it kept none beyond ``limit``."""
+    moved = _noise(trial, rule)
+    if moved <= limit:
+        return ""
+    least, pace = percent(math.expm1(moved)), trial.pace or 0.0
+    if trial.restless and moved == RESTLESS:
+        return f"the machine was hardly ever calm: no change below {least} is told"
+    if moved == _luck(trial, rule):
+        return f"processes differ so much that no change below {least} is told; bench calibrate tells how much runs do"
+    way, by = "slower" if pace > 0 else "faster", percent(math.expm1(abs(pace)))
+    return f"the machine was {by} {way} beside it: no change below {least} is told"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +116,8 @@ def _decide(
     trial: Trial, found: _Outcome, *, limit: float, floor: float, variance: float, alpha: float, rule: Rule
 ) -> Change:
     state, reason = _state(trial.match.new.better, found, limit, rule)
-    moved = _noise(trial)
-    if state == "unresolved" and not reason and trial.restless and moved == RESTLESS:
-        reason = f"the machine was hardly ever calm: no change below {percent(math.expm1(RESTLESS))} is told"
-    if state == "unresolved" and not reason and moved > limit:
-        way = "slower" if (trial.pace or 0.0) > 0 else "faster"
-        by, least = percent(math.expm1(abs(trial.pace or 0.0))), percent(math.expm1(moved))
-        reason = f"the machine was {by} {way} beside it: no change below {least} is told"
+    if state == "unresolved":
+        reason = reason or _doubt(trial, rule, limit)
     if state == "unresolved" and not reason:
         more = more_processes(
             effect=found.effect,

@@ -24,13 +24,19 @@ except ImportError:  # Windows
 # A minor fault with zeroing cost 1.6 us here (752 faults made a 2.7 ms conv 1.2 ms slower, METHOD.md section 2);
 # events that explain less than 1 % of a sample leave it valid.
 FAULT_SECONDS, MATERIAL = 1.6e-6, 0.01
-# Sizes of the reference blocks, about 0.1-0.3 ms each: hash of 128 KiB, copy of 4 MiB, 3,000 interpreter rounds.
-_HASHED = bytes(range(256)) * 512
+# Sizes of the reference blocks, 0.04-0.3 ms each: hash of 64 KiB, copy of 4 MiB, 1,500 interpreter rounds.
+_HASHED = bytes(range(256)) * 256
 _CHUNK = _HASHED[:1024]  # what ``busy`` repeats: about a microsecond
-_COPIED, _PYTHON_ROUNDS = bytes(range(256)) * (1 << 14), 3000
+_COPIED, _PYTHON_ROUNDS = bytes(range(256)) * (1 << 14), 1500
 # On a machine with neighbours the best of five calls was not the machine's best: cases came to 130 % of the ceiling.
 CEILING_SECONDS = 0.4
 _CGROUP = Path("/sys/fs/cgroup")
+
+
+def _interpret() -> None:
+    total = 0
+    for i in range(_PYTHON_ROUNDS):
+        total += i * i
 
 
 class Cpu:
@@ -42,7 +48,12 @@ class Cpu:
     def __init__(self) -> None:
         self._switches = _open("/proc/thread-self/schedstat")
         self._stat = _open("/proc/stat")
-        self._copy = memoryview(bytearray(len(_COPIED)))
+        copy = memoryview(bytearray(len(_COPIED)))
+        self._beats: Mapping[str, Callable[[], object]] = {
+            "hash": lambda: hashlib.sha256(_HASHED).digest(),
+            "copy": lambda: copy.__setitem__(slice(None), _COPIED),
+            "python": _interpret,
+        }
 
     def sample(self, block: Block, loops: int) -> Sample:
         """Wall time of a block; flagged by what the kernel counted meanwhile."""
@@ -75,17 +86,12 @@ class Cpu:
         return (time.perf_counter_ns() - start) * 1e-9
 
     def metronomes(self) -> Mapping[str, float]:
-        """A compute block, a memory block and an interpreter block, none of which depends on torch."""
-        t0 = time.perf_counter_ns()
-        hashlib.sha256(_HASHED).digest()
-        t1 = time.perf_counter_ns()
-        self._copy[:] = _COPIED
-        t2 = time.perf_counter_ns()
-        total = 0
-        for i in range(_PYTHON_ROUNDS):
-            total += i * i
-        t3 = time.perf_counter_ns()
-        return {"hash": (t1 - t0) * 1e-9, "copy": (t2 - t1) * 1e-9, "python": (t3 - t2) * 1e-9}
+        """A compute block, a memory block and an interpreter block, none of which depends on torch.
+
+        Each runs once untimed: what the sample before it left in the caches is the case's doing, not the machine's.
+        The first hash after a convolution took 25 to 50 % longer than all that followed.
+        """
+        return {name: _second(beat) for name, beat in self._beats.items()}
 
     def peak(self, call: Callable[[], object]) -> Mapping[str, float]:
         """Peak of torch's own allocations from the profiler's memory events, and the rise of resident memory.
@@ -134,6 +140,13 @@ class Cpu:
                 hashlib.sha256(_CHUNK).digest()
 
         return min(self.once(block) for _ in range(20)) / 100
+
+
+def _second(beat: Callable[[], object]) -> float:
+    beat()
+    start = time.perf_counter_ns()
+    beat()
+    return (time.perf_counter_ns() - start) * 1e-9
 
 
 def _open(path: str) -> int:

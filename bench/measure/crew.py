@@ -28,20 +28,20 @@ class Crew:
 
     def __init__(self, sides: Mapping[str, Side], torch_name: str, *, cheap: bool) -> None:
         self._sides, self._torch_name, self._cheap = sides, torch_name, cheap
-        self._kept: dict[tuple[str, bool, str, str], Worker] = {}
+        self._kept: dict[tuple[str, str, str], Worker] = {}
 
-    def shared(self, side: str, *, taking_turns: bool, settings: Settings | None = None, role: str = "") -> Worker:
+    def shared(self, side: str, *, settings: Settings | None = None, role: str = "") -> Worker:
         """The worker of a side in which what has these settings shares a process; each role has its own."""
-        key = side, taking_turns, repr(settings), role
+        key = side, repr(settings), role
         if key not in self._kept:
-            self._kept[key] = self.isolated(side, taking_turns=taking_turns, settings=settings)
+            self._kept[key] = self.isolated(side, settings=settings)
         return self._kept[key]
 
-    def isolated(self, side: str, *, taking_turns: bool, settings: Settings | None) -> Worker:
+    def isolated(self, side: str, *, settings: Settings | None) -> Worker:
         """A worker for one use, with the environment its settings ask for."""
         launcher, common = self._sides[side].launcher, self._sides[side].settings
         environment = {**(common.environment if common else {}), **(settings.environment if settings else {})}
-        worker = launcher.launch(taking_turns=taking_turns, environment=environment)
+        worker = launcher.launch(environment=environment)
         ask(worker, Take(torch_name=self._torch_name, settings=common))
         return worker
 

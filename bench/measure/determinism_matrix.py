@@ -154,7 +154,7 @@ def _second(cell: Cell, seat: Seat, folder: Path) -> Probe | None:
 
 def _process(cell: Cell, requests: Sequence[tuple[Seat, Probe | None]], crew: Crew) -> list[Reply]:
     """The answers of one process, which goes from group to group."""
-    lend = functools.partial(crew.shared, "", taking_turns=True, settings=cell.settings)
+    lend = functools.partial(crew.shared, "", settings=cell.settings)
     replies: list[Reply] = []
     for number, (seat, request) in enumerate(requests):
         limit = seat.group.limit_seconds

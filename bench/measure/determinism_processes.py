@@ -44,7 +44,7 @@ def with_other_process(group: Group, records: Sequence[Record], crew: Crew, leve
     kept = [name for name, member in group.members.items() if member.case in repeated]
     together = [name for name in kept if group.settings(name) is None]
     replies: dict[str, list[Reply]] = defaultdict(list)
-    lend = functools.partial(crew.shared, "", taking_turns=group.taking_turns, role="another process")
+    lend = functools.partial(crew.shared, "", role="another process")
     # The last goes first, so that there is nobody whom nobody went before.
     for name in (*(together[-1:] if len(together) > 1 else ()), *together):
         replies[name].append(ask_checking(lend, _comparing(group, name, level, folder), crew, group.limit_seconds))
@@ -65,7 +65,7 @@ def _comparing(group: Group, name: str, level: str, folder: Path) -> Probe:
 
 
 def _ask_alone(group: Group, name: str, level: str, folder: Path, crew: Crew) -> Reply:
-    worker = crew.isolated("", taking_turns=group.taking_turns, settings=group.settings(name))
+    worker = crew.isolated("", settings=group.settings(name))
     try:
         return ask_checking(lambda: worker, _comparing(group, name, level, folder), crew, group.limit_seconds)
     finally:

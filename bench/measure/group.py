@@ -123,7 +123,7 @@ def gather_facts(
     records = []
     for name in names:
         side, settings = group.members[name].side, group.settings(name)
-        worker = crew.shared(side, taking_turns=group.taking_turns, settings=settings)
+        worker = crew.shared(side, settings=settings)
         try:
             reply = _ask(worker, Facts(case=group.open(name)), name, group)
             again = _ask(worker, probe(group.open(name)), name, group) if probe else Reply()
@@ -195,10 +195,7 @@ def _attempt(group: Group, crew: Crew, number: int, record: MakeRecord) -> list[
 def _seat(order: Sequence[str], group: Group, crew: Crew) -> dict[str, Worker]:
     """name -> worker: one for all of a side that share, one for each with settings of its own."""
     lend = {name: crew.isolated if group.is_alone(name) else crew.shared for name in order}
-    return {
-        name: lent(group.members[name].side, taking_turns=group.taking_turns, settings=group.settings(name))
-        for name, lent in lend.items()
-    }
+    return {name: lent(group.members[name].side, settings=group.settings(name)) for name, lent in lend.items()}
 
 
 def _leave(seats: Mapping[str, Worker], group: Group, crew: Crew, *, broken: bool) -> None:

@@ -144,9 +144,12 @@ def addresses() -> str:
 
 
 def metronome() -> str:
-    """Fingerprint of the reference blocks: interpreter, hash library and processor; comparable only when equal."""
+    """Fingerprint of the reference blocks: how, and by what interpreter, hash library and processor they are run.
+
+    Comparable only when equal.
+    """
     python = f"{platform.python_implementation()} {platform.python_version()}"
-    return " | ".join((python, ssl.OPENSSL_VERSION, read(cpu_model).value or platform.machine()))  # type: ignore[arg-type]
+    return " | ".join(("warm blocks", python, ssl.OPENSSL_VERSION, read(cpu_model).value or platform.machine()))  # type: ignore[arg-type]
 
 
 FACTS: Mapping[str, Callable[[], Value]] = {

@@ -165,7 +165,7 @@ class Run:
 
     def _describe(self) -> None:
         for side, target in self._targets.items():
-            worker = self._crew.isolated(side, taking_turns=len(self._targets) > 1, settings=None)
+            worker = self._crew.isolated(side, settings=None)
             reply = ask(worker, Describe(ceilings=True))
             self._crew.drop(worker)
             assert reply.environment is not None

@@ -17,50 +17,43 @@ def crew(launcher: ScriptedLauncher, *, cheap: bool = True, settings: Settings |
 def test_variants_that_share_get_the_same_worker_until_the_process_ends() -> None:
     launcher = ScriptedLauncher()
     lent = crew(launcher)
-    assert lent.shared("", taking_turns=False) is lent.shared("", taking_turns=False)
+    assert lent.shared("") is lent.shared("")
     lent.end_process()
-    lent.shared("", taking_turns=False)
+    lent.shared("")
     assert launcher.transcript == ["worker 1", "drop worker 1", "worker 2"]
 
 
 def test_an_expensive_worker_serves_the_next_group_and_ends_with_the_pass() -> None:
     launcher = ScriptedLauncher()
     lent = crew(launcher, cheap=False)
-    first = lent.shared("", taking_turns=False)
+    first = lent.shared("")
     lent.end_process()
-    assert lent.shared("", taking_turns=False) is first
+    assert lent.shared("") is first
     lent.end_pass()
     assert launcher.transcript == ["worker 1", "drop worker 1"]
-
-
-def test_workers_that_take_turns_are_kept_apart_from_those_that_do_not() -> None:
-    launcher = ScriptedLauncher()
-    lent = crew(launcher, cheap=False)
-    assert lent.shared("", taking_turns=False) is not lent.shared("", taking_turns=True)
-    assert launcher.transcript == ["worker 1", "worker 2 taking turns"]
 
 
 def test_a_dropped_worker_is_not_lent_again() -> None:
     launcher = ScriptedLauncher()
     lent = crew(launcher, cheap=False)
-    first = lent.shared("", taking_turns=False)
+    first = lent.shared("")
     lent.drop(first)
-    assert lent.shared("", taking_turns=False) is not first
+    assert lent.shared("") is not first
     assert launcher.transcript == ["worker 1", "drop worker 1", "worker 2"]
 
 
 def test_an_isolated_worker_starts_with_the_environment_of_its_side_and_of_its_settings() -> None:
     launcher = ScriptedLauncher()
     lent = crew(launcher, settings=Settings(environment={"A": "side", "B": "side"}))
-    lent.isolated("", taking_turns=True, settings=Settings(environment={"B": "own"}))
-    assert launcher.transcript == ["worker 1 taking turns A=side B=own"]
+    lent.isolated("", settings=Settings(environment={"B": "own"}))
+    assert launcher.transcript == ["worker 1 A=side B=own"]
 
 
 def test_every_worker_takes_the_device_and_the_settings_of_its_side(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Request] = []
     monkeypatch.setattr(ScriptedWorker, "ask", lambda self, request, **_: asked.append(request) or Reply())
     side = Settings(threads=1)
-    crew(ScriptedLauncher(), settings=side).shared("", taking_turns=False)
+    crew(ScriptedLauncher(), settings=side).shared("")
     assert asked == [Take(torch_name="cpu", settings=side)]
 
 
@@ -76,6 +69,6 @@ def test_a_worker_that_cannot_start_is_one_line_that_names_the_doctor(
         return Reply(failure=outcome)
 
     monkeypatch.setattr(ScriptedWorker, "ask", refuse)
-    worker = ScriptedLauncher().launch(taking_turns=False, environment={})
+    worker = ScriptedLauncher().launch(environment={})
     with pytest.raises(BenchError, match=r"a worker could not start: .*(SIGSEGV|no such device); `bench doctor`"):
         ask(worker, Describe())

@@ -112,7 +112,7 @@ def launcher() -> Iterator[Processes]:
 
 
 def test_a_worker_forked_after_torch_was_imported_can_use_the_gpu(launcher: Processes) -> None:
-    worker = launcher.launch(taking_turns=False, environment={})
+    worker = launcher.launch(environment={})
     assert worker.ask(Take(torch_name="cuda:0")).failure is None
     reply = worker.ask(Describe())
     assert reply.failure is None

@@ -59,15 +59,15 @@ def test_every_cell_is_two_processes_over_all_cases_and_the_second_goes_backward
     matrix(launcher, group("a", "b"), kept=kept).check(tmp_path, lambda _: None)
     assert launcher.transcript == [
         # the default keeps what the others are compared with
-        *("worker 1 taking turns", "probe a (keep)", "probe b (keep)", "drop worker 1"),
+        *("worker 1", "probe a (keep)", "probe b (keep)", "drop worker 1"),
         # one process says all where the bits must be the same
-        *("worker 2 taking turns SEED=1", "probe b (against b)", "probe a (against a)", "drop worker 2"),
-        "worker 3 taking turns",
+        *("worker 2 SEED=1", "probe b (against b)", "probe a (against a)", "drop worker 2"),
+        "worker 3",
         *("probe a (repeat 10, keep, against a)", "probe b (repeat 10, keep, against b)", "drop worker 3"),
-        *("worker 4 taking turns", "probe b (against b-warn)", "probe a (against a-warn)", "drop worker 4"),
-        "worker 5 taking turns",
+        *("worker 4", "probe b (against b-warn)", "probe a (against a-warn)", "drop worker 4"),
+        "worker 5",
         *("probe a (repeat 10, keep, against a)", "probe b (repeat 10, keep, against b)", "drop worker 5"),
-        *("worker 6 taking turns", "probe b (against b-on)", "probe a (against a-on)", "drop worker 6"),
+        *("worker 6", "probe b (against b-on)", "probe a (against a-on)", "drop worker 6"),
     ]
     assert [(r.case.variant, r.knobs, r.process, r.status) for r in kept] == [
         (variant, cell, 0, "ok") for cell in ("seed", "warn", "on") for variant in ("a", "b")

@@ -68,8 +68,8 @@ def test_variants_with_settings_each_get_another_process_of_their_own() -> None:
     launcher = ScriptedLauncher()
     go(group("a", "b", settings={"b": Settings(environment={"B": "1"})}), launcher)
     assert launcher.lines("probe", "worker") == [
-        *("worker 1 taking turns", "probe a", "worker 2 taking turns B=1", "probe b"),
-        *("worker 3 taking turns", "probe a", "worker 4 taking turns B=1", "probe b"),
+        *("worker 1", "probe a", "worker 2 B=1", "probe b"),
+        *("worker 3", "probe a", "worker 4 B=1", "probe b"),
     ]
 
 

@@ -216,13 +216,13 @@ def test_the_allocator_is_steady_so_that_a_convolution_faults_no_pages(worker: P
 
 
 def test_an_environment_is_set_before_torch_is_imported(processes: Processes) -> None:
-    worker = processes.launch(taking_turns=True, environment={"OMP_NUM_THREADS": "1", "MINE": "x"})
+    worker = processes.launch(environment={"OMP_NUM_THREADS": "1", "MINE": "x"})
     assert worker.ask(Take(torch_name="cpu")) == Reply()
     environment = worker.ask(Describe()).environment
     assert environment is not None
     assert environment.facts["threads"] == 1
     variables = Path(f"/proc/{worker.pid}/environ").read_bytes().split(b"\0")
-    wanted = {**workers.STEADY, **workers.TAKING_TURNS, "MINE": "x"}
+    wanted = {**workers.STEADY, "MINE": "x"}
     assert {f"{name}={value}".encode() for name, value in wanted.items()} <= set(variables)
     worker.close()
 
