@@ -85,8 +85,7 @@ def _show_state(state: State, changes: Sequence[Change], console: Console) -> No
         table.add_row("", Text(words.details(change), style="dim"))
     console.print(table)
     if len(changes) > most:
-        more = counted(len(changes) - most, "more")
-        line(console, f"… and {more} {state}: --format csv lists all", "dim", bullet="  ")
+        line(console, f"… and {len(changes) - most} more {state}: --format csv lists all", "dim", bullet="  ")
 
 
 def _show_matrix(comparison: Comparison, console: Console) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 from compared import CASE, FACTS, bits, exact, report, row, times
@@ -326,6 +327,20 @@ def test_a_machine_that_was_hardly_ever_calm_leaves_everything_small_unresolved(
     assert "calm" not in compare(quiet).changes[0].reason
     twice = tuple(2 * v for v in BASE)
     assert compare([in_calm(BASE), in_calm(twice, "new", calm=calm)]).changes[0].state == "worse"
+
+
+def test_runs_may_differ_as_their_processes_do_until_a_calibration_says_how_much() -> None:
+    spread = {"spread": 0.05, "processes": 40}
+    base = beside(times(**spread), 1.0)
+    new = beside(times(2.14e-3, seed=1, **spread), 1.0, "new")
+    (change,) = compare([base, new]).changes
+    told = re.fullmatch(r"processes differ so much that no change below (.*) % is told; bench calibrate .*", change.reason)
+    assert change.state == "unresolved"
+    assert told
+    assert float(told[1]) == pytest.approx(7.5, abs=1)
+    (change,) = compare([base, new], rule=Rule(floors=lambda _case, _metric: 0.01)).changes
+    assert change.state == "worse"
+    assert compare([base, beside(times(2.6e-3, seed=1, **spread), 1.0, "new")]).changes[0].state == "worse"
 
 
 def test_what_was_measured_side_by_side_needs_no_calm() -> None:
