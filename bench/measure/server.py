@@ -115,10 +115,14 @@ def fix_addresses() -> None:
 
 
 def main() -> None:
-    """``python -m bench.measure.server [DESCRIPTOR]``: a fork server on that socket, or one spawned worker."""
+    """``python -m bench.measure.server [fork]``: a fork server on the socket at standard input, or one spawned worker.
+
+    No descriptor is told as an argument: where the arguments of two servers differ, so do their addresses.
+    """
     fix_addresses()
     if len(sys.argv) > 1:
-        with socket.socket(fileno=int(sys.argv[1])) as control:
+        with socket.socket(fileno=os.dup(0)) as control, open(os.devnull) as nothing:
+            os.dup2(nothing.fileno(), 0)
             serve_forks(control)
     else:
         serve_streams()

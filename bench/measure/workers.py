@@ -143,10 +143,9 @@ class _Server:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [python, "-m", "bench.measure.server", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
+                [python, "-m", "bench.measure.server", "fork"],
                 env={**os.environ, **environment},
-                stdin=subprocess.DEVNULL,
+                stdin=theirs.fileno(),
                 stdout=log,
                 stderr=log,
             )

@@ -280,21 +280,25 @@ def test_a_fork_that_fails_is_one_line(processes: Processes, monkeypatch: pytest
         processes.launch()
 
 
-def lies_at(launcher: Processes, environment: dict[str, str]) -> tuple[str, str]:
-    """Whether addresses are fixed in a worker, and where its heap begins."""
+def lies_at(launcher: Processes, environment: dict[str, str]) -> tuple[str, str, bytes]:
+    """Whether addresses are fixed in a worker, where its heap begins, and its arguments, which move what is in it."""
     worker = launcher.launch(environment=environment)
     try:
         assert worker.ask(Take(torch_name="cpu")) == Reply()
         described = worker.ask(Describe()).environment
         lines = Path(f"/proc/{worker.pid}/maps").read_text(encoding="utf-8").splitlines()
+        arguments = Path(f"/proc/{worker.pid}/cmdline").read_bytes()
     finally:
         worker.close()
     assert described is not None
-    return str(described.facts["addresses"]), next(line.split("-")[0] for line in lines if line.endswith("[heap]"))
+    heap = next(line.split("-")[0] for line in lines if line.endswith("[heap]"))
+    return str(described.facts["addresses"]), heap, arguments
 
 
 def test_workers_of_two_servers_lie_at_the_same_addresses_unless_asked_otherwise(processes: Processes) -> None:
-    with contextlib.closing(Processes()) as other:
+    with contextlib.closing(Processes()) as other, contextlib.ExitStack() as files:
+        for _ in range(100):  # descriptors of three digits, as after many groups
+            files.enter_context(open(os.devnull))
         ours, theirs = lies_at(processes, {}), lies_at(other, {})
         if ours[0] == "random":
             pytest.skip("this container does not let a process fix its addresses")
