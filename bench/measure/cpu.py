@@ -14,6 +14,7 @@ import torch
 from torch.autograd.profiler import profile
 
 from bench.measure.device import Block, Sample
+from bench.measure.host import COPIED_BYTES, HASHED_BYTES, LOOP_ROUNDS
 from bench.model import Flag
 
 try:
@@ -24,10 +25,8 @@ except ImportError:  # Windows
 # A minor fault with zeroing cost 1.6 us here (752 faults made a 2.7 ms conv 1.2 ms slower, METHOD.md section 2);
 # events that explain less than 1 % of a sample leave it valid.
 FAULT_SECONDS, MATERIAL = 1.6e-6, 0.01
-# Sizes of the reference blocks, 0.04-0.3 ms each: hash of 64 KiB, copy of 4 MiB, 1,500 interpreter rounds.
-_HASHED = bytes(range(256)) * 256
+_HASHED, _COPIED = (bytes(range(256)) * (size // 256) for size in (HASHED_BYTES, COPIED_BYTES))
 _CHUNK = _HASHED[:1024]  # what ``busy`` repeats: about a microsecond
-_COPIED, _PYTHON_ROUNDS = bytes(range(256)) * (1 << 14), 1500
 # On a machine with neighbours the best of five calls was not the machine's best: cases came to 130 % of the ceiling.
 CEILING_SECONDS = 0.4
 _CGROUP = Path("/sys/fs/cgroup")
@@ -35,7 +34,7 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 def _interpret() -> None:
     total = 0
-    for i in range(_PYTHON_ROUNDS):
+    for i in range(LOOP_ROUNDS):
         total += i * i
 
 
