@@ -3,6 +3,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import psutil  # noqa: F401  while the platform is still the real one
 import pytest
 
 from bench.measure import host
