@@ -14,7 +14,7 @@ SAMPLE_SECONDS = 0.002
 LONGEST_SAMPLE_SECONDS = 0.05
 # One process of a group: enough rounds for a median, few enough that many processes fit a budget.  With 6 rounds most
 # of the spread between processes was noise within them, so short calls take at least STEADY_ROUNDS.
-PROCESS_SECONDS, LONG_PROCESS_SECONDS = 0.1, 1.0
+PROCESS_SECONDS, LONG_PROCESS_SECONDS = 0.12, 1.0
 ROUNDS = (5, 24)
 STEADY_ROUNDS = 10
 # Warming up ends when calls stop getting faster, at the latest after this.
