@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
+from torch import nn
 
 from bench.analysis.determinism_words import shown, worst
 from bench.measure.bits import (
@@ -38,11 +39,13 @@ _PATTERNS = (0x5A, 0xFF, 0x00, 0xA5)
 _SMALL_BYTES = tuple(1 << power for power in range(6, 17))
 _LARGEST_DIRTIED = 1 << 28
 _FEWEST = 5  # repeats without a difference: fewer than 45 % differ
+_GIVEN = "given"
 
 
 def probe(subject: Subject, request: Probe, *, backward: bool) -> tuple[dict[str, float | str], tuple[Check, ...]]:
     """Hashes (``bits/output``, ``bits/gradient``) and checks of one case; ``backward``: of its gradients too."""
     asked: dict[str, Results] = {"output": outputs, "gradient": gradients} if backward else {"output": outputs}
+    given = _given(subject) if request.keep or request.against else {}
     habits = _habits(subject, request.case.seed) if request.repeats else _Habits()
     earlier = read_kept(request.against) if request.against else {}
     kept: dict[str, Kept] = {}
@@ -60,13 +63,23 @@ def probe(subject: Subject, request: Probe, *, backward: bool) -> tuple[dict[str
             if check.verdict == "differs":
                 values[f"bits/{what}"] = "differs"  # any one hash would be an accident
         elif what in earlier:
-            checks.append(_against(what, found, digests, earlier[what], request))
+            check = _against(what, found, digests, earlier[what], request)
+            checks.append(_with_blame(check, given, earlier[_GIVEN].digests))
         if request.keep:
             reference = _reference(subject, results, request)
             kept[what] = Kept(digests=digests, tensors=found, reference=reference)
     if request.keep:
-        write_kept(kept, request.keep)
+        write_kept({**kept, _GIVEN: Kept(digests=given)}, request.keep)
     return values, tuple(checks)
+
+
+def _given(subject: Subject) -> dict[str, str]:
+    """Hashes of what a call is given, before it is called."""
+    state = subject.call.state_dict(keep_vars=True) if isinstance(subject.call, nn.Module) else {}
+    named = {f"input/{i}": x for i, x in enumerate(tensors_in(subject.inputs))} | {
+        f"parameter/{n}": x for n, x in state.items()
+    }
+    return {name: digest(x) for name, x in named.items() if isinstance(x, torch.Tensor)}
 
 
 def operators_of(subject: Subject, request: Probe, *, backward: bool) -> tuple[str, ...]:
@@ -119,31 +132,55 @@ def _look(subject: Subject, seed: int, before: Snapshot) -> _Habits:
     return _Habits(first=first, mutates=f"changes {_listed(inputs)}" if inputs else "", carries=carries, draws=draws)
 
 
+@dataclass(slots=True)
+class _Tally:
+    """What repeats came to, one after another, against the ``first`` call."""
+
+    first: Named
+    second: Named = field(default_factory=dict)
+    repeats: int = 0
+    differing: int = 0
+    agreeing: bool = True  # with each other, those that differ from the first
+    difference: str = ""
+    ulp: float | None = None
+    relative: float | None = None
+
+    def add(self, again: Named) -> None:
+        self.repeats += 1
+        self.second = self.second or again
+        if name := differing(again, self.first):
+            self.differing += 1
+            self.agreeing = self.agreeing and not differing(again, self.second)
+            self.difference = self.difference or describe(name, again, self.first)
+            self.ulp = wider(self.ulp, widest_ulp(again, self.first))
+            self.relative = wider(self.relative, widest_error(again, self.first))
+
+    def told(self) -> tuple[str, ...]:
+        """Sentences, of which some are empty."""
+        alone = self.agreeing and 1 < self.repeats == self.differing
+        lonely = "they agree with each other, only the first call does not" if alone else ""
+        return shown(self.repeats, self.differing), lonely, self.difference
+
+
 def _repeat(subject: Subject, what: str, results: Results, first: Named, habits: _Habits, request: Probe) -> Check:
     """Call until repeats or seconds are spent; a slow call gets ten times the seconds for the fewest that say much."""
-    repeats = differed = 0
-    difference, ulp, relative = "", None, None
+    tally = _Tally(first)
     start = time.monotonic()
-    while repeats < request.repeats and _goes_on(repeats, time.monotonic() - start, request.seconds):
-        dirty_allocator((*first.values(), *tensors_in(subject.inputs)), _PATTERNS[repeats % len(_PATTERNS)])
-        again = results(subject, request.case.seed)
-        repeats += 1
-        if name := differing(again, first):
-            differed += 1
-            difference = difference or describe(name, again, first)
-            ulp, relative = wider(ulp, widest_ulp(again, first)), wider(relative, widest_error(again, first))
-    verdict = _verdict(what, differed, habits)
-    told = (habits.mutates if verdict == "mutates" else "", shown(repeats, differed), difference, habits.carries)
+    while tally.repeats < request.repeats and _goes_on(tally.repeats, time.monotonic() - start, request.seconds):
+        dirty_allocator((*first.values(), *tensors_in(subject.inputs)), _PATTERNS[tally.repeats % len(_PATTERNS)])
+        tally.add(results(subject, request.case.seed))
+    verdict = _verdict(what, tally.differing, habits)
+    told = (habits.mutates if verdict == "mutates" else "", *tally.told(), habits.carries)
     return Check(
         what=what,
         level=request.level,
         knobs=request.knobs,
         verdict=verdict,
         reason="; ".join(part for part in told if part),
-        repeats=repeats,
-        differing=differed,
-        ulp=ulp,
-        relative=relative,
+        repeats=tally.repeats,
+        differing=tally.differing,
+        ulp=tally.ulp,
+        relative=tally.relative,
     )
 
 
@@ -195,6 +232,14 @@ def _against(what: str, found: Named, digests: dict[str, str], earlier: Kept, re
         ulp=widest_ulp(found, earlier.tensors) if name else None,
         relative=widest_error(found, earlier.tensors) if name else None,
     )
+
+
+def _with_blame(check: Check, given: Mapping[str, str], earlier: Mapping[str, str]) -> Check:
+    """A difference that was there before the call is not the call's."""
+    name = next((n for n, hashed in given.items() if earlier.get(n) != hashed), "")
+    if check.verdict != "differs" or not name:
+        return check
+    return replace(check, reason=f"it was given other values in that process, {name} first; {check.reason}")
 
 
 def _with_distances(check: Check, found: Named, earlier: Kept) -> Check:

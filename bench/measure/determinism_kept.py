@@ -23,7 +23,7 @@ class Kept:
 
 
 def write_kept(results: Mapping[str, Kept], path: str) -> None:
-    """``results``: ``output`` and ``gradient`` of one case."""
+    """``results``: ``output`` and ``gradient`` of one case, and hashes of what it was ``given``."""
     torch.save({what: _plain(kept) for what, kept in results.items()}, path)
 
 

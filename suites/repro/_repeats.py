@@ -19,7 +19,7 @@ def with_gradients(call, *inputs):
         wanted = [x for x in leaves if x.requires_grad]
         if not (out.requires_grad and wanted):
             return (out,)
-        cotangent = torch.linspace(-1, 1, out.numel(), device=out.device, dtype=out.dtype).sin().reshape(out.shape)
+        cotangent = torch.linspace(-1, 2, out.numel(), device=out.device, dtype=out.dtype).reshape(out.shape)
         return (out, *torch.autograd.grad(out, wanted, cotangent))
 
 

@@ -97,6 +97,14 @@ def test_a_cache_that_changes_results_differs() -> None:
 
     check = output(rounded_from_the_second_call_on, torch.rand(64))
     assert (check.verdict, check.differing) == ("differs", 5)
+    assert check.reason.startswith(
+        "5 of 5 repeats differed; they agree with each other, only the first call does not; output/0"
+    )
+
+
+def test_calls_that_all_differ_are_not_said_to_agree() -> None:
+    calls = itertools.count()
+    assert "agree" not in output(lambda x: x + next(calls), torch.rand(4)).reason
 
 
 class Remembering(nn.Module):
@@ -284,6 +292,22 @@ def test_another_process_with_other_bits_is_told_where_and_how_far(tmp_path: Pat
     told = check["output/processes"]
     assert (told.verdict, told.differing, told.relative) == ("differs", 1, 0.5)
     assert told.reason == "output/0[1, 1] is 1.5, was 1.0 (1 of 6 elements)"
+
+
+def test_a_case_that_another_process_gave_other_values_is_told_so(tmp_path: Path) -> None:
+    layer = nn.Linear(4, 4)
+    file = kept(tmp_path, layer, torch.ones(2, 4))
+    found = checks(layer, torch.ones(2, 4) * 2, repeats=0, against=file)["output/processes"]
+    assert found.verdict == "differs"
+    assert found.reason.startswith("it was given other values in that process, input/0 first; output/0[0, 0] is ")
+    found = checks(nn.Linear(4, 4), torch.ones(2, 4), repeats=0, against=file)["output/processes"]
+    assert found.reason.startswith("it was given other values in that process, parameter/weight first; ")
+
+
+def test_an_input_that_the_call_changes_was_given_as_it_was(tmp_path: Path) -> None:
+    file = kept(tmp_path, torch.Tensor.add_, torch.ones(3), 1)
+    found = checks(lambda x: x.add_(2), torch.ones(3), repeats=0, against=file)["output/processes"]
+    assert found.reason == "output/0[0] is 3.0, was 2.0 (3 of 3 elements)"
 
 
 def test_results_that_are_too_large_to_keep_are_compared_by_hash(
