@@ -21,6 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import permutations, product
 from pathlib import Path
+from statistics import median
 from timeit import repeat as timeit
 
 from bench.analysis.intervals import share_interval
@@ -173,7 +174,7 @@ def tools(seconds: float, processes: int, ab_seconds: float) -> tuple[Tool, ...]
 
 
 def calm(path: Path) -> None:
-    """Seconds of each operation and of a turn of the loop, at their fastest: what a planted share is a share of."""
+    """Seconds of each operation and of a turn of the loop in the middle of a minute: what a planted share is of."""
     if path.exists():
         return
     import torch
@@ -182,13 +183,12 @@ def calm(path: Path) -> None:
     torch.set_grad_enabled(False)
     calls = {name: operation(name) for name in NAMES}
     numbers = {name: max(1, round(0.005 / min(timeit(call, number=1, repeat=5)))) for name, call in calls.items()}
-    found = dict.fromkeys((*NAMES, "turn"), float("inf"))
-    for _ in range(100):  # in turns over a minute, so that neighbours are not there all the time
+    found: dict[str, list[float]] = {name: [] for name in (*NAMES, "turn")}
+    for _ in range(100):  # in turns, so that a neighbour comes to all of them
         for name, call in calls.items():
-            best = min(timeit(call, number=numbers[name], repeat=5)) / numbers[name]
-            found[name] = min(found[name], best)
-        found["turn"] = min(found["turn"], *(s / 100_000 for s in timeit(lambda: busy(100_000), number=1, repeat=5)))
-    path.write_text(json.dumps(found, indent=1), encoding="utf-8")
+            found[name].append(median(timeit(call, number=numbers[name], repeat=5)) / numbers[name])
+        found["turn"].append(median(timeit(lambda: busy(100_000), number=1, repeat=5)) / 100_000)
+    path.write_text(json.dumps({name: median(s) for name, s in found.items()}, indent=1), encoding="utf-8")
 
 
 def measure(tool: Tool, folder: Path, share: float, calm_file: Path) -> None:

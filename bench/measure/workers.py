@@ -42,6 +42,21 @@ STEADY = {
     "KMP_BLOCKTIME": "1",  # milliseconds, for builds with Intel's or LLVM's OpenMP
 }
 CAN_FORK = sys.platform == "linux"
+_ENVIRONMENT_BYTES = 1 << 15
+
+
+def of_one_size(python: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment with as much padding as makes it as large as everybody's.
+
+    It lies above the stack and moves it, and a moved stack is another program: Mytkowicz et al., "Producing Wrong Data
+    Without Doing Anything Obviously Wrong!", ASPLOS 2009.
+    """
+    name = "BENCH_PADDING"
+    padded = {**environment, name: ""}
+    pointers = 8 * len(padded)
+    strings = sum(len(os.fsencode(f"{key}={value}")) + 1 for key, value in padded.items())
+    told = 2 * len(os.fsencode(python))  # its first argument, and the file that is executed
+    return {**padded, name: "." * (-(pointers + strings + told) % _ENVIRONMENT_BYTES)}
 
 
 class WorkerDied(Exception):  # noqa: N818  an event of measuring, not a mistake
@@ -144,7 +159,7 @@ class _Server:
         with theirs:
             self._process = subprocess.Popen(
                 [python, "-m", "bench.measure.server", "fork"],
-                env={**os.environ, **environment},
+                env=of_one_size(python, {**os.environ, **environment}),
                 stdin=theirs.fileno(),
                 stdout=log,
                 stderr=log,
@@ -216,7 +231,7 @@ class Processes:
     def _spawn(self, environment: Mapping[str, str]) -> ProcessWorker:
         process = subprocess.Popen(
             [self._python, "-m", "bench.measure.server"],
-            env={**os.environ, **environment},
+            env=of_one_size(self._python, {**os.environ, **environment}),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

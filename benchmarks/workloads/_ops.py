@@ -1,7 +1,7 @@
 """Eight small operations as every tool of false_alarms.py times them, each with an optional planted slowdown.
 
 The slowdown is work, not sleep: as many turns of an empty loop as take the asked share of the operation's time on this
-machine when it is calm (``CALM``, written once by false_alarms.py), so that every tool is given the same amount.
+machine (``CALM``, written once by false_alarms.py), so that every tool is given the same amount.
 """
 
 from __future__ import annotations

@@ -280,19 +280,20 @@ def test_a_fork_that_fails_is_one_line(processes: Processes, monkeypatch: pytest
         processes.launch()
 
 
-def lies_at(launcher: Processes, environment: dict[str, str]) -> tuple[str, str, bytes]:
-    """Whether addresses are fixed in a worker, where its heap begins, and its arguments, which move what is in it."""
+def lies_at(launcher: Processes, environment: dict[str, str]) -> tuple[str, str, str, bytes]:
+    """Whether addresses are fixed in a worker, where heap and stack begin, and its arguments, which move them."""
     worker = launcher.launch(environment=environment)
     try:
         assert worker.ask(Take(torch_name="cpu")) == Reply()
         described = worker.ask(Describe()).environment
         lines = Path(f"/proc/{worker.pid}/maps").read_text(encoding="utf-8").splitlines()
         arguments = Path(f"/proc/{worker.pid}/cmdline").read_bytes()
+        stack = Path(f"/proc/{worker.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[25]
     finally:
         worker.close()
     assert described is not None
     heap = next(line.split("-")[0] for line in lines if line.endswith("[heap]"))
-    return str(described.facts["addresses"]), heap, arguments
+    return str(described.facts["addresses"]), heap, stack, arguments
 
 
 def test_workers_of_two_servers_lie_at_the_same_addresses_unless_asked_otherwise(processes: Processes) -> None:
@@ -303,4 +304,5 @@ def test_workers_of_two_servers_lie_at_the_same_addresses_unless_asked_otherwise
         if ours[0] == "random":
             pytest.skip("this container does not let a process fix its addresses")
         assert ours == theirs
+        assert lies_at(other, {"ANOTHER": "x" * 77, "AND_ANOTHER": ""}) == ours
         assert lies_at(other, {"BENCH_FIXED_ADDRESSES": ""})[0] == "random"
