@@ -49,7 +49,7 @@ def imported(folder: str) -> set[str]:
 def test_the_package_asks_for_what_it_imports_and_for_nothing_else() -> None:
     wanted = {canonicalize_name(r.name) for r in requirements(PROJECT["dependencies"])}
     optional = {canonicalize_name(r.name) for e in PROJECT["optional-dependencies"].values() for r in requirements(e)}
-    used = imported("bench") - sys.stdlib_module_names - {"bench"}
+    used = imported("bench") - sys.stdlib_module_names - {"bench", "tomllib"}
     back = {module: package for package, module in IMPORTED_AS.items()}
     used = {canonicalize_name(back.get(name, name)) for name in used}
     assert wanted - used - {"pytest-benchmark"} == set()

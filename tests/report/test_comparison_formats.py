@@ -88,13 +88,17 @@ def test_the_example_holds_every_state() -> None:
     assert {change.state for change in two().changes} == set(STATES)
 
 
+_LONG = re.compile(r"\d+\.\d{9,}(e-\d+)?")  # versions of SciPy part in the last digits
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_is_as_it_was_accepted(form: str, golden: Callable[[str, str], None]) -> None:
     text = render(two(), form, FAIL_ON)
     if form == "html":
         golden("comparison/two.html.txt", "\n".join(Page(text).lines) + "\n")
     else:
-        golden(f"comparison/two.{form}", json.dumps(json.loads(text), indent=1) if form == "json" else text)
+        text = json.dumps(json.loads(text), indent=1) if form == "json" else text
+        golden(f"comparison/two.{form}", _LONG.sub(lambda found: f"{float(found[0]):.9g}", text))
 
 
 def test_the_terminal_of_80_columns_is_as_it_was_accepted(golden: Callable[[str, str], None]) -> None:
