@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,29 +19,34 @@ _LARGEST = 0.5  # slowdowns beyond 50 % are not what a gate is for
 
 
 def show(calibration: Calibration, console: Console) -> None:
-    """Print the rates of the whole gate, then each case's."""
-    from rich import box
-    from rich.table import Table
+    """Print the rates of each case's metrics, then the whole gate's."""
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("case and metric", ratio=1, overflow="fold")
-    for title in ("between runs", "false alarms", "sees", *(f"{share(i.share)} found" for i in calibration.injected)):
-        table.add_column(title, justify="right")
-    for case in calibration.cases:
-        table.add_row(*(Text(cell) for cell in _row(case)))
-    console.print(table)
+    titles = ["", "runs' sd", "false alarms", "sees", *(f"+{share(i.share)} found" for i in calibration.injected)]
+    rows = [titles, *(_row(case) for case in calibration.cases)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [_columns(row, widths) for row in rows]
+    console.print(Text(lines[0], style="bold"))
+    for name, cases in groupby(zip(calibration.cases, lines[1:], strict=True), key=lambda shown: shown[0].case):
+        console.print(Text(escape(name)))
+        for _, text in cases:
+            console.print(Text(text))
+    console.print()
     for injected in calibration.injected:
         told = f"+{share(injected.share)} planted in every case: {_rate(injected.found)} found"
         console.print(Text(told))
     console.print(Text(sentence(calibration), style="bold"))
 
 
+def _columns(cells: Sequence[str], widths: Sequence[int]) -> str:
+    numbers = (cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True))
+    return "   ".join([f"  {cells[0]:{widths[0]}}", *numbers])
+
+
 def _row(case: CaseCalibration) -> list[str]:
     sees = "needs 3 runs" if case.smallest_change is None else f">= {share(case.smallest_change)}"
     found = [share(injected.found.share) for injected in case.injected]
-    name = f"{escape(case.case)} {case.metric}"
-    return [name, share(case.between_runs), _rate(case.false_alarms), sees, *found]
+    return [case.metric, share(case.between_runs), _rate(case.false_alarms), sees, *found]
 
 
 def _rate(rate: Rate) -> str:

@@ -80,9 +80,10 @@ def _show_state(state: State, changes: Sequence[Change], console: Console) -> No
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(justify="right", no_wrap=True)
     table.add_column(overflow="fold")
-    for change in changes[:most]:
-        table.add_row(Text("  " + words.effect(change)), Text(words.name(change)))
-        table.add_row("", Text(words.details(change), style="dim"))
+    for details, alike in groupby(changes[:most], key=words.details):
+        for change in alike:
+            table.add_row(Text("  " + words.effect(change)), Text(words.name(change)))
+        table.add_row("", Text(details, style="dim"))
     console.print(table)
     if len(changes) > most:
         line(console, f"… and {len(changes) - most} more {state}: --format csv lists all", "dim", bullet="  ")
