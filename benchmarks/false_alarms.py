@@ -11,6 +11,7 @@ and ``--table`` only prints what is there.
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import os
 import shutil
@@ -44,6 +45,7 @@ class Tool:
     command: Callable[[Path, dict[str, str]], list[str]]
     alarms: Alarms
     paired: bool = False  # one run holds both sides
+    plants: bool = False  # its command gives one side what is planted
     shares: tuple[float, ...] = SHARES
 
 
@@ -81,11 +83,20 @@ def by_ab(_: Path, new: Path) -> set[str]:
     return _worse(judge_ab(new, floor=0.02))
 
 
+def by_claims(_: Path, new: Path) -> set[str]:
+    """Operations of which a claim that the two variants differ is confirmed."""
+    with open(new / "verdicts.csv", newline="", encoding="utf-8") as file:
+        return {name_in(row["case"]) for row in csv.DictReader(file) if row["verdict"] == "confirmed"}
+
+
+def name_in(case: str) -> str:
+    """The operation of a case."""
+    return case.partition("name=")[2].partition("]")[0]
+
+
 def _worse(comparison: object) -> set[str]:
     changes = [c for pair in comparison.pairs for c in pair.changes]  # type: ignore[attr-defined]
-    return {
-        c.case.partition("name=")[2].partition("]")[0] for c in changes if c.state == "worse" and "time/" in c.metric
-    }
+    return {name_in(c.case) for c in changes if c.state == "worse" and "time/" in c.metric}
 
 
 def bench(*words: str) -> list[str]:
@@ -93,7 +104,7 @@ def bench(*words: str) -> list[str]:
     return [sys.executable, "-m", "bench", *words]
 
 
-def tools(seconds: float, processes: int, ab_seconds: float) -> tuple[Tool, ...]:
+def tools(seconds: float, processes: int, ab_seconds: float, twin_processes: int) -> tuple[Tool, ...]:
     """The tools as they are compared.  ``seconds``: of torch.utils.benchmark on each operation."""
     return (
         Tool(
@@ -169,6 +180,23 @@ def tools(seconds: float, processes: int, ab_seconds: float) -> tuple[Tool, ...]
             ),
             alarms=by_ab,
             paired=True,
+            plants=True,
+        ),
+        Tool(
+            name="bench run, both as variants",
+            command=lambda out, _: (
+                [
+                    *bench("run", str(HERE / "twins.py"), "--device", "cpu", "--determinism", "off", "-q"),
+                    "--processes",
+                    str(twin_processes),
+                    "--output",
+                    str(out),
+                    "--wait",
+                    "600s",
+                ]
+            ),
+            alarms=by_claims,
+            paired=True,
         ),
     )
 
@@ -198,7 +226,7 @@ def measure(tool: Tool, folder: Path, share: float, calm_file: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     planted = {"INJECT": str(share), "CALM": str(calm_file)} if share else {}
-    environment = {**os.environ, **({} if tool.paired else planted)}
+    environment = {**os.environ, **({} if tool.plants else planted)}
     start = time.monotonic()
     done = subprocess.run(
         tool.command(folder, planted), env=environment, capture_output=True, text=True, check=False, cwd=HERE
@@ -266,13 +294,15 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="of torch.utils.benchmark on each operation")
     parser.add_argument("--processes", type=int, default=40, help="of bench run")
     parser.add_argument("--ab-seconds", type=float, default=20.0, help="of bench ab on all operations")
+    parser.add_argument("--twin-processes", type=int, default=6, help="of bench run with both as variants")
     parser.add_argument("--without", action="append", default=[], help="leave out tools whose name holds this")
     parser.add_argument("--table", action="store_true", help="print what is there already")
     asked = parser.parse_args()
     folder = asked.output.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     os.environ["OMP_NUM_THREADS"] = "1"
-    chosen = [t for t in tools(asked.seconds, asked.processes, asked.ab_seconds) if not _left_out(t, asked.without)]
+    known = tools(asked.seconds, asked.processes, asked.ab_seconds, asked.twin_processes)
+    chosen = [tool for tool in known if not _left_out(tool, asked.without)]
     if not asked.table:
         calm(folder / "calm.json")
         for number in range(asked.repeats):

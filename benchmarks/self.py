@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy
+import self_reports
 
 from bench.analysis.intervals import half_width
 from bench.measure import schedule
@@ -191,8 +192,9 @@ def standard() -> Iterator[Figure]:
 def whole_run(tier: str, limit_seconds: float) -> Iterator[Figure]:
     """The wall time of `bench run suites/conv` and where it goes."""
     spent, records = stopwatched(tier)
+    told, left = (spent.pop(name) for name in ("told left", "left"))
     wall, measuring, warming = (spent.pop(name) for name in ("wall", "Measure", "Warm"))
-    wall -= spent.pop("lock")  # another run had the CPU
+    spent.pop("lock")  # another run had the CPU
     blocks = sum(sum(s.seconds) * s.loops for record in records for s in record.samples)
     inside, between = (blocks + warming) / wall, (measuring - blocks) / wall
     for what, measured, target, met in (
@@ -203,6 +205,12 @@ def whole_run(tier: str, limit_seconds: float) -> Iterator[Figure]:
         # A smoke run is too short to be about its samples.
         limited = tier == "standard" or what[0] == "`"
         yield Figure(what=what, measured=measured, target=target * limited, verdict=verdict(met) * limited)
+    yield Figure(
+        what=f"  time left told after a third of it ({left:.0f} s)",
+        measured=f"{told / left - 1:+.0%}",
+        target="+-25 %",
+        verdict=verdict(abs(told / left - 1) <= 0.25),
+    )
     parts = {"timed blocks": blocks, "warming up": warming, "between samples": measuring - blocks, **spent}
     parts["starting, reporting and the rest"] = wall - sum(parts.values())
     for name, seconds in sorted(parts.items(), key=lambda item: -item[1]):
@@ -237,7 +245,42 @@ def resident(cases: int) -> int:
         return int(subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
 
 
-FIGURES = {"help": help_, "worker": fresh_worker, "bias": bias, "parent": parent, "smoke": smoke, "standard": standard}
+# --- reports ---------------------------------------------------------------------------------------------------------
+
+
+def compare() -> Iterator[Figure]:
+    """`bench compare` of invented reports, beside an `import torch` that it does without."""
+    imported = seconds_of("-c", "import torch")
+    for what, took, seconds, most in self_reports.comparisons():
+        yield Figure(
+            what=what,
+            measured=f"{took.seconds:.1f} s ({took.seconds / imported:.1f} x), {took.bytes / 1e6:.0f} MB",
+            target=f"<= {seconds:g} s",
+            verdict=verdict(took.seconds <= seconds and took.bytes <= most),
+        )
+
+
+def html() -> Iterator[Figure]:
+    """`report.html` of an invented run."""
+    took, size = self_reports.page()
+    yield Figure(
+        what="report.html of 500 cases, 10 processes, 100 samples",
+        measured=f"{took.seconds:.1f} s, {took.bytes / 1e6:.0f} MB, file {size / 1e6:.1f} MB",
+        target="<= 20 s",
+        verdict=verdict(took.seconds <= 20 and took.bytes <= 1e9 and size <= 3e6),
+    )
+
+
+FIGURES = {
+    "help": help_,
+    "worker": fresh_worker,
+    "bias": bias,
+    "parent": parent,
+    "compare": compare,
+    "html": html,
+    "smoke": smoke,
+    "standard": standard,
+}
 
 
 def main() -> None:

@@ -75,8 +75,12 @@ class Progress:
             self._live.stop()
             self._live = None
 
+    def seconds_left(self) -> float:
+        """How long it will still take, as far as anybody knows."""
+        return max(0.0, self._ends - self._clock())
+
     def _left(self) -> str:
-        return f"about {duration(max(0.0, self._ends - self._clock()))} left"
+        return f"about {duration(self.seconds_left())} left"
 
     def _draw(self) -> None:
         if self._live is not None:

@@ -50,9 +50,9 @@ def busy(turns: int) -> None:
         pass
 
 
-def operation(name: str) -> Callable[[], object]:
+def operation(name: str, *, slowed: bool = True) -> Callable[[], object]:
     """The operation, slowed down by the share in ``INJECT`` (0.05 is five percent); the loop is there at 0, too."""
-    call, share = plain(name), float(os.environ.get("INJECT", "0"))
+    call, share = plain(name), float(os.environ.get("INJECT", "0")) if slowed else 0.0
     turns = 0
     if share:
         calm = json.loads(Path(os.environ["CALM"]).read_text(encoding="utf-8"))
