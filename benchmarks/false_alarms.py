@@ -104,7 +104,7 @@ def bench(*words: str) -> list[str]:
     return [sys.executable, "-m", "bench", *words]
 
 
-def tools(seconds: float, processes: int, ab_seconds: float, twin_processes: int) -> tuple[Tool, ...]:
+def tools(seconds: float, processes: int, ab_seconds: float, twin_seconds: float) -> tuple[Tool, ...]:
     """The tools as they are compared.  ``seconds``: of torch.utils.benchmark on each operation."""
     return (
         Tool(
@@ -187,8 +187,8 @@ def tools(seconds: float, processes: int, ab_seconds: float, twin_processes: int
             command=lambda out, _: (
                 [
                     *bench("run", str(HERE / "twins.py"), "--device", "cpu", "--determinism", "off", "-q"),
-                    "--processes",
-                    str(twin_processes),
+                    "--budget",
+                    f"{twin_seconds:g}s",
                     "--output",
                     str(out),
                     "--wait",
@@ -292,16 +292,16 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=12)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--seconds", type=float, default=1.0, help="of torch.utils.benchmark on each operation")
-    parser.add_argument("--processes", type=int, default=40, help="of bench run")
-    parser.add_argument("--ab-seconds", type=float, default=20.0, help="of bench ab on all operations")
-    parser.add_argument("--twin-processes", type=int, default=6, help="of bench run with both as variants")
+    parser.add_argument("--processes", type=int, default=30, help="of bench run")
+    parser.add_argument("--ab-seconds", type=float, default=30.0, help="of bench ab on all operations")
+    parser.add_argument("--twin-seconds", type=float, default=9.0, help="of measuring both as variants")
     parser.add_argument("--without", action="append", default=[], help="leave out tools whose name holds this")
     parser.add_argument("--table", action="store_true", help="print what is there already")
     asked = parser.parse_args()
     folder = asked.output.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     os.environ["OMP_NUM_THREADS"] = "1"
-    known = tools(asked.seconds, asked.processes, asked.ab_seconds, asked.twin_processes)
+    known = tools(asked.seconds, asked.processes, asked.ab_seconds, asked.twin_seconds)
     chosen = [tool for tool in known if not _left_out(tool, asked.without)]
     if not asked.table:
         calm(folder / "calm.json")
