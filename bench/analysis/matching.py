@@ -210,9 +210,10 @@ RESTLESS_SPREAD = 0.05
 
 
 # What processes of one run differ in, runs may differ in: seen in A/A comparisons of 11 and of 9 reports of the same
-# code in two busy hours (benchmarks/false_alarms.py, 30 processes, torch 2.13, one thread on 2 shared cores), where runs
-# lay up to 12 and 5 % apart and their processes 4 and 2 %.  Comparisons with any alarm: 0 of 110 and 3 of 72 with 1.5
-# spreads, 0 and 1 with 2.5, none with 3.5; a planted +10 % is found in 30 and 23 %, 26 and 17 %, 22 and 11 % of cases.
+# code in two busy hours (benchmarks/false_alarms.py, 30 processes, torch 2.13, one thread on 2 shared cores), where
+# runs lay up to 12 and 5 % apart and their processes 4 and 2 %.  Comparisons with any alarm: 0 of 110 and 3 of 72 with
+# 1.5 spreads, 0 and 1 with 2.5, none with 3.5; a planted +10 % is found in 30 and 23 %, 26 and 17 %, 22 and 11 % of
+# cases.
 LUCK_OF_RUN = 2.5
 
 

@@ -33,6 +33,7 @@ Series = Mapping[str, Sequence[Sequence[float]]]
 
 MINIMUM = 12
 GROWTH = 1.25
+_FEWEST_TOLD = 3  # no ground for an interval, but for a guess of the time left, which is a sum over groups
 
 
 def is_look(processes: int) -> bool:
@@ -108,7 +109,7 @@ def widest(ratios: Iterable[Sequence[float]]) -> float | None:
 def processes_expected(ratios: Iterable[Sequence[float]], *, precision: float) -> int:
     """How many processes a group will take, as far as its spread is known yet."""
     series = tuple(ratios)
-    if _processes(series) < FEWEST:
+    if _processes(series) < _FEWEST_TOLD:
         return MINIMUM
     return max(MINIMUM, _needed(series, math.log1p(precision), optimism=0.0))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import statistics
 import tempfile
 import time
 from collections import defaultdict
@@ -27,6 +28,9 @@ from bench.store import Store
 from bench.suite import Tier
 
 Ratios = Callable[[Sequence[Record]], Mapping[tuple[str, str], float]]
+
+# What tables, pages and pictures of a benchmark take once all is measured, on two cores.
+_REPORTING_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +60,7 @@ class Progress(Protocol):
 
     def start(self, groups: Sequence[str], passes_expected: int) -> None: ...
     def process_done(self, pass_: int, group: str, seconds: float) -> None: ...
+    def expect(self, seconds_left: float) -> None: ...
     def pass_done(
         self, pass_: int, precision_reached: Mapping[str, float | None], seconds_left: float | None
     ) -> None: ...
@@ -195,6 +200,8 @@ class Run:
                     break
                 self._keep(group, measure_process(group, self._crew, self._maker(group)))
                 self._crew.end_process()
+                if number == 1:  # later on a pass is short, and nobody wants to think between processes
+                    self._progress.expect(self._seconds_expected(timed))
                 self._progress.process_done(number, group.name, group.cost_seconds)
             self._crew.end_pass()
             self._progress.pass_done(number, self._reached(), self._seconds_expected(timed))
@@ -250,15 +257,18 @@ class Run:
         return self._options.processes is None and bool(group.processes) and late
 
     def _seconds_expected(self, timed: Sequence[Group]) -> float:
-        """How long the rest will take, as far as costs and spreads are known."""
+        """How long the rest will take, as far as costs and spreads are known, with the reports that follow."""
         wanted, seconds = self._options.processes, 0.0
+        usual = statistics.fmean([g.cost_seconds for g in timed if g.cost_seconds] or [0.0])
         for group in timed:
             if group.alive and not (wanted is None and self._stops.get(group.name)):
                 expected = wanted or stopping.processes_expected(
                     self._ratios[group.name].values(), precision=self._options.precision
                 )
-                seconds += group.cost_seconds * max(0, expected - group.processes)
-        return seconds if wanted else min(seconds, max(0.0, self._seconds_left()))
+                seconds += (group.cost_seconds or usual) * max(0, expected - group.processes)
+        if not wanted:
+            seconds = min(seconds, max(0.0, self._seconds_left()))
+        return seconds + _REPORTING_SECONDS * len({group.found.benchmark.name for group in self._groups})
 
     def _seconds_left(self) -> float:
         return self._deadline - time.monotonic()

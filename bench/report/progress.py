@@ -29,13 +29,12 @@ class Progress:
         self._groups = self._passes = self._pass = 1
         self._done = 0
         self._current, self._precision = "", "precision not known yet"
-        self._started = self._ends = clock()
+        self._ends = clock()
         self._spoken = -math.inf
-        self._told = False
 
     def start(self, groups: Sequence[str], passes_expected: int) -> None:
         """Begin: these groups, each once in every pass."""
-        self._groups, self._passes, self._started = max(1, len(groups)), max(1, passes_expected), self._clock()
+        self._groups, self._passes = max(1, len(groups)), max(1, passes_expected)
         self.message(f"measuring {counted(len(groups), 'group')}, about {counted(self._passes, 'pass', 'passes')}")
         # FORCE_COLOR makes rich take a log for a terminal; a display that moves the cursor needs a real one.
         if self._console.is_interactive and self._console.file.isatty():
@@ -48,18 +47,18 @@ class Progress:
             self._pass, self._done = pass_, 0
         self._done += 1
         self._current = f"{escape(group)} took {duration(seconds) if seconds >= 10 else f'{seconds:.1f} s'}"
-        if not self._told:  # nobody has said yet how long it will take: as long as so far, for each process
-            done = (self._pass - 1) * self._groups + self._done
-            left = max(0, self._passes * self._groups - done)
-            self._ends = self._clock() + (self._clock() - self._started) / done * left
         self._draw()
+
+    def expect(self, seconds_left: float) -> None:
+        """The rest will take so long."""
+        self._ends = self._clock() + seconds_left
 
     def pass_done(self, pass_: int, precision_reached: Mapping[str, float | None], seconds_left: float | None) -> None:
         """A pass ended: half-widths reached by group, as fractions, and how long the rest will take, if known."""
         self._precision = _widest(precision_reached)
         self._passes = max(self._passes, pass_)
         if seconds_left is not None:
-            self._told, self._ends = True, self._clock() + seconds_left
+            self.expect(seconds_left)
         if self._live is None and self._clock() >= self._spoken + _QUIET_SECONDS:
             self._spoken = self._clock()
             self.message(f"pass {pass_}: {self._precision}, {self._left()}")
@@ -114,6 +113,9 @@ class Silence:
         pass
 
     def process_done(self, pass_: int, group: str, seconds: float) -> None:
+        pass
+
+    def expect(self, seconds_left: float) -> None:
         pass
 
     def pass_done(self, pass_: int, precision_reached: Mapping[str, float | None], seconds_left: float | None) -> None:

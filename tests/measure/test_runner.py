@@ -30,9 +30,13 @@ class Heard:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.left: list[float] = []
 
     def start(self, groups: Sequence[str], passes_expected: int) -> None:
         self.lines.append(f"start {len(groups)} groups, {passes_expected} passes")
+
+    def expect(self, seconds_left: float) -> None:
+        self.left.append(seconds_left)
 
     def process_done(self, pass_: int, group: str, seconds: float) -> None:
         self.lines.append(f"pass {pass_}: {group.partition('[')[0].removeprefix('odd/')}")
@@ -110,6 +114,8 @@ def test_a_pass_is_one_process_of_every_group_and_begins_with_another_group_each
     ]
     assert told.heard.lines[0] == "start 3 groups, 3 passes"
     assert told.heard.lines[-1] == "pass 3 done"
+    assert len(told.heard.left) == 3  # in the first pass after every process
+    assert min(told.heard.left) > 0
 
 
 def test_so_many_processes_as_asked_for_are_measured_of_every_variant(story: Callable[..., Story]) -> None:
