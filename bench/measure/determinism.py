@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -45,7 +45,7 @@ _GIVEN = "given"
 def probe(subject: Subject, request: Probe, *, backward: bool) -> tuple[dict[str, float | str], tuple[Check, ...]]:
     """Hashes (``bits/output``, ``bits/gradient``) and checks of one case; ``backward``: of its gradients too."""
     asked: dict[str, Results] = {"output": outputs, "gradient": gradients} if backward else {"output": outputs}
-    given = _given(subject) if request.keep or request.against else {}
+    given = _given(subject) if request.keep else {}
     habits = _habits(subject, request.case.seed) if request.repeats else _Habits()
     earlier = read_kept(request.against) if request.against else {}
     kept: dict[str, Kept] = {}
@@ -64,7 +64,7 @@ def probe(subject: Subject, request: Probe, *, backward: bool) -> tuple[dict[str
                 values[f"bits/{what}"] = "differs"  # any one hash would be an accident
         elif what in earlier:
             check = _against(what, found, digests, earlier[what], request)
-            checks.append(_with_blame(check, given, earlier[_GIVEN].digests))
+            checks.append(_with_blame(check, subject, earlier[_GIVEN]) if check.differing else check)
         if request.keep:
             reference = _reference(subject, results, request)
             kept[what] = Kept(digests=digests, tensors=found, reference=reference)
@@ -76,10 +76,9 @@ def probe(subject: Subject, request: Probe, *, backward: bool) -> tuple[dict[str
 def _given(subject: Subject) -> dict[str, str]:
     """Hashes of what a call is given, before it is called."""
     state = subject.call.state_dict(keep_vars=True) if isinstance(subject.call, nn.Module) else {}
-    named = {f"input/{i}": x for i, x in enumerate(tensors_in(subject.inputs))} | {
-        f"parameter/{n}": x for n, x in state.items()
-    }
-    return {name: digest(x) for name, x in named.items() if isinstance(x, torch.Tensor)}
+    named = {f"input/{i}": x for i, x in enumerate(tensors_in(subject.inputs))}
+    named |= {f"parameter/{name}": x for name, x in state.items() if isinstance(x, torch.Tensor)}
+    return {name: digest(x) for name, x in named.items()}
 
 
 def operators_of(subject: Subject, request: Probe, *, backward: bool) -> tuple[str, ...]:
@@ -234,12 +233,11 @@ def _against(what: str, found: Named, digests: dict[str, str], earlier: Kept, re
     )
 
 
-def _with_blame(check: Check, given: Mapping[str, str], earlier: Mapping[str, str]) -> Check:
-    """A difference that was there before the call is not the call's."""
-    name = next((n for n, hashed in given.items() if earlier.get(n) != hashed), "")
-    if check.verdict != "differs" or not name:
-        return check
-    return replace(check, reason=f"it was given other values in that process, {name} first; {check.reason}")
+def _with_blame(check: Check, subject: Subject, earlier: Kept) -> Check:
+    """A difference that was there before the call is not the call's; what a call changes was put back."""
+    name = next((n for n, hashed in _given(subject).items() if earlier.digests.get(n) != hashed), "")
+    told = f"it was given other values in that process, {name} first; " if name else ""
+    return replace(check, reason=told + check.reason)
 
 
 def _with_distances(check: Check, found: Named, earlier: Kept) -> Check:

@@ -61,9 +61,7 @@ class Progress(Protocol):
     def start(self, groups: Sequence[str], passes_expected: int) -> None: ...
     def process_done(self, pass_: int, group: str, seconds: float) -> None: ...
     def expect(self, seconds_left: float) -> None: ...
-    def pass_done(
-        self, pass_: int, precision_reached: Mapping[str, float | None], seconds_left: float | None
-    ) -> None: ...
+    def pass_done(self, pass_: int, precision_reached: Mapping[str, float | None]) -> None: ...
     def message(self, text: str) -> None: ...
 
 
@@ -204,7 +202,8 @@ class Run:
                     self._progress.expect(self._seconds_expected(timed))
                 self._progress.process_done(number, group.name, group.cost_seconds)
             self._crew.end_pass()
-            self._progress.pass_done(number, self._reached(), self._seconds_expected(timed))
+            self._progress.expect(self._seconds_expected(timed))
+            self._progress.pass_done(number, self._reached())
 
     def _turn_knobs(self) -> None:
         """The knob matrix, after everything else: whoever interrupts it has his run."""

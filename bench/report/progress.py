@@ -53,12 +53,10 @@ class Progress:
         """The rest will take so long."""
         self._ends = self._clock() + seconds_left
 
-    def pass_done(self, pass_: int, precision_reached: Mapping[str, float | None], seconds_left: float | None) -> None:
-        """A pass ended: half-widths reached by group, as fractions, and how long the rest will take, if known."""
+    def pass_done(self, pass_: int, precision_reached: Mapping[str, float | None]) -> None:
+        """A pass ended: half-widths reached by group, as fractions."""
         self._precision = _widest(precision_reached)
         self._passes = max(self._passes, pass_)
-        if seconds_left is not None:
-            self.expect(seconds_left)
         if self._live is None and self._clock() >= self._spoken + _QUIET_SECONDS:
             self._spoken = self._clock()
             self.message(f"pass {pass_}: {self._precision}, {self._left()}")
@@ -118,7 +116,7 @@ class Silence:
     def expect(self, seconds_left: float) -> None:
         pass
 
-    def pass_done(self, pass_: int, precision_reached: Mapping[str, float | None], seconds_left: float | None) -> None:
+    def pass_done(self, pass_: int, precision_reached: Mapping[str, float | None]) -> None:
         pass
 
     def message(self, text: str) -> None:

@@ -41,7 +41,7 @@ class Heard:
     def process_done(self, pass_: int, group: str, seconds: float) -> None:
         self.lines.append(f"pass {pass_}: {group.partition('[')[0].removeprefix('odd/')}")
 
-    def pass_done(self, pass_: int, precision_reached: Mapping[str, float | None], seconds_left: float | None) -> None:
+    def pass_done(self, pass_: int, precision_reached: Mapping[str, float | None]) -> None:
         self.lines.append(f"pass {pass_} done")
 
     def message(self, text: str) -> None:
@@ -114,7 +114,7 @@ def test_a_pass_is_one_process_of_every_group_and_begins_with_another_group_each
     ]
     assert told.heard.lines[0] == "start 3 groups, 3 passes"
     assert told.heard.lines[-1] == "pass 3 done"
-    assert len(told.heard.left) == 3  # in the first pass after every process
+    assert len(told.heard.left) == 6  # in the first pass after every process, then after every pass
     assert min(told.heard.left) > 0
 
 

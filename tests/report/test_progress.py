@@ -29,7 +29,8 @@ def told(file: io.StringIO, clock: Clock, **options: object) -> Progress:
         for group in ("a", "b"):
             clock.now += 3
             progress.process_done(pass_, group, 3.0)
-        progress.pass_done(pass_, {"a": 0.014, "b": None if pass_ == 1 else 0.03}, 18 - 6 * pass_)
+        progress.expect(18 - 6 * pass_)
+        progress.pass_done(pass_, {"a": 0.014, "b": None if pass_ == 1 else 0.03})
     progress.message("looking again\x1b[2J")
     return progress
 
@@ -46,7 +47,7 @@ def test_a_quick_run_does_not_fill_the_log():
     progress.start(["a"], 100)
     for pass_ in range(1, 101):
         clock.now += 0.1
-        progress.pass_done(pass_, {"a": 0.1}, None)
+        progress.pass_done(pass_, {"a": 0.1})
     assert len(file.getvalue().splitlines()) == 3  # the start, the first pass, and one after five seconds
 
 
@@ -65,7 +66,8 @@ def test_the_display_fits_80_columns_whatever_the_names():
     progress = Progress(Console(file=file, width=80, force_terminal=True, color_system=None), Clock())
     progress.start(["g" * 300] * 40, 12)
     progress.process_done(1, "g" * 300, 100.0)
-    progress.pass_done(1, {"g" * 300: 0.5}, 4000.0)
+    progress.expect(4000.0)
+    progress.pass_done(1, {"g" * 300: 0.5})
     shown = file.getvalue()
     assert "about 1 h 6 min left" in shown
     assert "widest ±50 %" in shown
@@ -85,7 +87,8 @@ def test_time_left_counts_down_between_what_is_said_of_it():
     clock.now += 2
     progress.process_done(1, "b", 2.0)
     assert "about 16 s left" in file.getvalue()
-    progress.pass_done(1, {}, 20.0)
+    progress.expect(20.0)
+    progress.pass_done(1, {})
     clock.now += 5
     progress.process_done(2, "a", 5.0)
     assert "about 15 s left" in file.getvalue()
@@ -109,7 +112,8 @@ def test_silence_says_nothing(capsys):
     silence = Silence()
     silence.start(["a"], 1)
     silence.process_done(1, "a", 1.0)
-    silence.pass_done(1, {"a": None}, None)
+    silence.expect(1.0)
+    silence.pass_done(1, {"a": None})
     silence.message("x")
     silence.close()
     assert capsys.readouterr() == ("", "")
