@@ -82,8 +82,10 @@ class ScriptedWorker:
         self.launcher.transcript.append("close")
         return Reply()
 
-    def close(self) -> None:
+    def let_go(self) -> None:
         self.launcher.transcript.append(f"drop {self.name}")
+
+    def close(self) -> None: ...
 
     def _do(self, what: str, name: str) -> Reply:
         verb, _, phase = what.partition(" ")

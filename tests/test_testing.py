@@ -48,7 +48,7 @@ def test_a_transcript_reads_as_what_was_asked_in_order() -> None:
         Close(),
     ):
         asked.ask(request)
-    asked.close()
+    asked.let_go()
     launcher.close()
     assert launcher.transcript == [
         "worker 1 A=1",

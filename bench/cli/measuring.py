@@ -41,22 +41,24 @@ def run(
     quiet: o.Quiet = False,
 ) -> None:
     """Measure suites, record, judge their claims and report."""
-    from bench.measure import session
+    from bench.measure.workers import prepared
 
     failing = gate.parse_fail_on(fail_on, gate.RUN_STATUSES)
     accepted = _accepted() if "nondeterministic" in failing else ()
     if bool(paths) == bool(resume):
         raise BenchError("name what to measure, as in `bench run suites/conv`, or --resume DIR")
-    options = make_options(device, tier, processes, precision, budget, seed, timeout, determinism)
     patience = seconds(wait, "--wait")
-    folder = Path(resume) if resume else session.new_folder(options, output)
-    if resume:
+    with prepared() as launcher:
+        from bench.measure import session  # takes a while
+
+        options = make_options(device, tier, processes, precision, budget, seed, timeout, determinism)
+        folder = Path(resume) if resume else session.new_folder(options, output)
         measure = functools.partial(session.resume, folder, options)
-    else:
-        measure = functools.partial(
-            session.measure, paths or [], options, folder=folder, keyword=keyword, command=typed()
-        )
-    finished = _finish(functools.partial(measure, wait_seconds=patience), quiet)
+        if paths:
+            measure = functools.partial(
+                session.measure, paths, options, folder=folder, keyword=keyword, command=typed()
+            )
+        finished = _finish(functools.partial(measure, launcher=launcher, wait_seconds=patience), quiet)
     if not finished and not (folder / "records.jsonl").exists():
         raise KeyboardInterrupt
     summary = show_report(folder)

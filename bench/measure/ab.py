@@ -22,7 +22,7 @@ from bench.measure import lock
 from bench.measure.group import Group, Member
 from bench.measure.runner import Options, Progress, Run, make_groups
 from bench.measure.session import choose, new_manifest, opened
-from bench.measure.workers import Processes
+from bench.measure.workers import prepared
 from bench.model import Record, grouped
 from bench.store import read_records
 from bench.suite import Settings
@@ -54,15 +54,17 @@ def measure_ab(
 
     ``only``: ids of the cases to measure; empty means all.
     """
-    found, cases = choose(paths, options, keyword)
-    cases = tuple(case for case in cases if not only or case.id in only)
-    groups = [_both_sides(group) for group in make_groups(found, cases, options)]
     with contextlib.ExitStack() as stack:
+        launchers = {
+            side: stack.enter_context(prepared(arms[side].python, arms[side].settings.environment)) for side in SIDES
+        }
+        found, cases = choose(paths, options, keyword)
+        cases = tuple(case for case in cases if not only or case.id in only)
+        groups = [_both_sides(group) for group in make_groups(found, cases, options)]
         stack.enter_context(lock.hold(options.device, wait_seconds, progress.message))
         targets = {}
-        for side in SIDES:
+        for side, launcher in launchers.items():
             manifest = new_manifest(f"{folder.name}/{side}", paths, found, cases, options, command)
-            launcher = Processes(arms[side].python)
             targets[side] = stack.enter_context(opened(folder / side, manifest, launcher, arms[side].settings))
         Run(options, groups, targets, progress=progress, ratios=side_log_ratios).go()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from collections import defaultdict
 from collections.abc import Sequence
@@ -13,13 +12,12 @@ from bench.analysis.environment_facts import FACTS
 from bench.analysis.summary import summarise
 from bench.discover import Found
 from bench.measure import lock, schedule
-from bench.measure.crew import Side
 from bench.measure.group import Group
-from bench.measure.runner import Options, Progress, Run, Target, make_groups
-from bench.measure.session import choose, new_manifest
-from bench.measure.workers import Processes
+from bench.measure.runner import Options, Progress, Run, make_groups
+from bench.measure.session import choose, new_manifest, opened
+from bench.measure.workers import Launcher, prepared
 from bench.model import Estimate, Manifest, Value
-from bench.store import Store, read_environments, read_manifest, read_records
+from bench.store import read_environments, read_manifest, read_records
 
 
 def measure_calibration(
@@ -38,11 +36,11 @@ def measure_calibration(
 
     The kinds of runs follow each other in an order that rotates, so that drift favours none of them.
     """
-    found, cases = choose(paths, options, keyword)
-    manifest = new_manifest(folder.name, paths, found, cases, options, command)
     kinds = (0.0, *shares)
     folders: dict[float, list[Path]] = defaultdict(list)
-    with lock.hold(options.device, wait_seconds, progress.message), contextlib.closing(Processes()) as launcher:
+    with prepared() as launcher, lock.hold(options.device, wait_seconds, progress.message):
+        found, cases = choose(paths, options, keyword)
+        manifest = new_manifest(folder.name, paths, found, cases, options, command)
         for repeat in range(repeats):
             for share in schedule.rotated(kinds, repeat):
                 name = f"run-{repeat + 1:02d}" + (f"+{share:.3g}" if share else "")
@@ -58,15 +56,13 @@ def _measure_one(
     manifest: Manifest,
     options: Options,
     folder: Path,
-    launcher: Processes,
+    launcher: Launcher,
     share: float,
     progress: Progress,
 ) -> None:
-    with contextlib.closing(Store(folder)) as store:
-        own = dataclasses.replace(manifest, run=f"{manifest.run}/{folder.name}")
-        store.write_manifest(own)
-        groups = [_slowed(group, share) for group in make_groups(found, manifest.cases, options)]
-        target = Target(side=Side(launcher=launcher), store=store, manifest=own)
+    own = dataclasses.replace(manifest, run=f"{manifest.run}/{folder.name}")
+    groups = [_slowed(group, share) for group in make_groups(found, manifest.cases, options)]
+    with opened(folder, own, launcher) as target:
         Run(options, groups, {"": target}, progress=progress).go()
 
 

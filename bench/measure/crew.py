@@ -29,6 +29,7 @@ class Crew:
     def __init__(self, sides: Mapping[str, Side], torch_name: str, *, cheap: bool) -> None:
         self._sides, self._torch_name, self._cheap = sides, torch_name, cheap
         self._kept: dict[tuple[str, str, str], Worker] = {}
+        self._ending: list[Worker] = []
 
     def shared(self, side: str, *, settings: Settings | None = None, role: str = "") -> Worker:
         """The worker of a side in which what has these settings shares a process; each role has its own."""
@@ -42,12 +43,15 @@ class Crew:
         launcher, common = self._sides[side].launcher, self._sides[side].settings
         environment = {**(common.environment if common else {}), **(settings.environment if settings else {})}
         worker = launcher.launch(environment=environment)
+        while self._ending:  # gone before the new one measures anything
+            self._ending.pop().close()
         ask(worker, Take(torch_name=self._torch_name, settings=common))
         return worker
 
     def drop(self, worker: Worker) -> None:
-        """Let a worker go that died or must not be used again."""
-        worker.close()
+        """Let a worker go that died or must not be used again; it ends while the next one begins."""
+        worker.let_go()
+        self._ending.append(worker)
         self._kept = {key: kept for key, kept in self._kept.items() if kept is not worker}
 
     def end_process(self) -> None:

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
+from importlib.metadata import version
 from pathlib import Path
 
 from bench.discover import Found, discover, matching
@@ -15,7 +16,7 @@ from bench.errors import BenchError
 from bench.measure import lock
 from bench.measure.crew import Side
 from bench.measure.runner import Options, Progress, Run, Target, make_groups, now
-from bench.measure.workers import Processes
+from bench.measure.workers import Launcher
 from bench.model import Case, Manifest
 from bench.store import Store, read_manifest, read_records
 from bench.suite import Settings
@@ -74,9 +75,7 @@ def new_folder(options: Options, output: str) -> Path:
         if (folder / "records.jsonl").exists():
             raise BenchError(f"{folder} already holds a report; name another --output, or go on with --resume {folder}")
         return folder
-    import torch
-
-    return _fresh(f"{options.kind}-torch{torch.__version__.partition('+')[0]}")
+    return _fresh(f"{options.kind}-torch{version('torch').partition('+')[0]}")
 
 
 def calibration_folder(options: Options) -> Path:
@@ -99,6 +98,7 @@ def measure(
     options: Options,
     *,
     folder: Path,
+    launcher: Launcher,
     keyword: str,
     command: Sequence[str],
     wait_seconds: float,
@@ -106,9 +106,8 @@ def measure(
 ) -> None:
     """Measure into a new folder; what is known stays there however this ends."""
     found, cases = choose(paths, options, keyword)
-    _go(
-        found, new_manifest(folder.name, paths, found, cases, options, command), options, folder, wait_seconds, progress
-    )
+    manifest = new_manifest(folder.name, paths, found, cases, options, command)
+    _go(found, manifest, options, folder, launcher, wait_seconds, progress)
 
 
 def new_manifest(
@@ -136,7 +135,7 @@ def new_manifest(
     )
 
 
-def resume(folder: Path, options: Options, *, wait_seconds: float, progress: Progress) -> None:
+def resume(folder: Path, options: Options, *, launcher: Launcher, wait_seconds: float, progress: Progress) -> None:
     """Finish an interrupted run with what its manifest says; ``options`` gives budget and limits."""
     manifest = read_manifest(folder)
     options = dataclasses.replace(
@@ -151,21 +150,27 @@ def resume(folder: Path, options: Options, *, wait_seconds: float, progress: Pro
     for declared in manifest.declarations:
         if versions.get(declared.name) != declared.version:
             raise BenchError(f"{declared.name} has changed since {folder} was begun, or is gone: start a new run")
-    _go(found, manifest, options, folder, wait_seconds, progress)
+    _go(found, manifest, options, folder, launcher, wait_seconds, progress)
 
 
 def _go(
-    found: tuple[Found, ...], manifest: Manifest, options: Options, folder: Path, wait: float, progress: Progress
+    found: tuple[Found, ...],
+    manifest: Manifest,
+    options: Options,
+    folder: Path,
+    launcher: Launcher,
+    wait: float,
+    progress: Progress,
 ) -> None:
-    with lock.hold(options.device, wait, progress.message), opened(folder, manifest, Processes()) as target:
+    with lock.hold(options.device, wait, progress.message), opened(folder, manifest, launcher) as target:
         earlier, _ = read_records(folder)
         groups = make_groups(found, manifest.cases, options)
         Run(options, groups, {"": target}, progress=progress, earlier=earlier).go()
 
 
 @contextlib.contextmanager
-def opened(folder: Path, manifest: Manifest, launcher: Processes, settings: Settings | None = None) -> Iterator[Target]:
-    """A folder to measure into, with its manifest written; its workers end and its store closes however this ends."""
-    with contextlib.closing(launcher), contextlib.closing(Store(folder)) as store:
+def opened(folder: Path, manifest: Manifest, launcher: Launcher, settings: Settings | None = None) -> Iterator[Target]:
+    """A folder to measure into, with its manifest written; its store closes however this ends."""
+    with contextlib.closing(Store(folder)) as store:
         store.write_manifest(manifest)
         yield Target(side=Side(launcher=launcher, settings=settings), store=store, manifest=manifest)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
@@ -73,8 +73,11 @@ class Worker(Protocol):
     def ask(self, request: Request, *, limit_seconds: float = 600.0) -> Reply:
         """The reply.  Raises WorkerDied."""
 
+    def let_go(self) -> None:
+        """Begin to end; it may take a while."""
+
     def close(self) -> None:
-        """Let the worker go."""
+        """End, and be gone."""
 
 
 class Launcher(Protocol):
@@ -141,12 +144,15 @@ class ProcessWorker:
             self._ended = self._wait(self.pid)
         return self._ended
 
-    def close(self) -> None:
-        """Let the worker go: it has nothing to save, so it is killed rather than waited for."""
+    def let_go(self) -> None:
+        """Begin to end: it has nothing to save, so it is killed; the kernel then takes its memory back."""
         for stream in (self._requests, self._replies):
             with contextlib.suppress(OSError, ValueError):
                 stream.close()
         self._kill()
+
+    def close(self) -> None:
+        self.let_go()
         with contextlib.suppress(OSError, ValueError):
             self._exit_code()
 
@@ -198,8 +204,9 @@ class _Server:
     def close(self) -> None:
         self._lines.close()
         self._control.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(timeout=5)
+        if self._ready:  # it ends its workers; before, it has none, and hears nothing
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=5)
         self._process.kill()
         self._process.wait()
 
@@ -217,16 +224,25 @@ class Processes:
         self._linked = None if python == sys.executable else _only_this_package()
         self._home = Path(__file__).parents[2] if self._linked is None else Path(self._linked.name)
 
+    def prepare(self, environment: Mapping[str, str]) -> None:
+        """Start what workers are forked from: it imports torch while the caller does something else."""
+        if CAN_FORK:
+            self._server(self._full(environment))
+
     def launch(self, *, environment: Mapping[str, str] | None = None) -> ProcessWorker:
+        full = self._full(environment or {})
+        return self._server(full).fork() if CAN_FORK else self._spawn(full)
+
+    def _full(self, environment: Mapping[str, str]) -> dict[str, str]:
         own = {name: os.environ[name] for name in ("PYTHONHASHSEED",) if name in os.environ}
-        full = {**STEADY, **own, **(environment or {})}
-        full["PYTHONPATH"] = os.pathsep.join(filter(None, [str(self._home), os.environ.get("PYTHONPATH", "")]))
-        if not CAN_FORK:
-            return self._spawn(full)
-        key = tuple(sorted(full.items()))
+        path = os.pathsep.join(filter(None, [str(self._home), os.environ.get("PYTHONPATH", "")]))
+        return {**STEADY, **own, **environment, "PYTHONPATH": path}
+
+    def _server(self, environment: Mapping[str, str]) -> _Server:
+        key = tuple(sorted(environment.items()))
         if key not in self._servers:
-            self._servers[key] = _Server(self._python, full, cast(BinaryIO, self._log))
-        return self._servers[key].fork()
+            self._servers[key] = _Server(self._python, environment, cast(BinaryIO, self._log))
+        return self._servers[key]
 
     def _spawn(self, environment: Mapping[str, str]) -> ProcessWorker:
         process = subprocess.Popen(
@@ -251,6 +267,14 @@ class Processes:
         self._log.close()
         if self._linked is not None:
             self._linked.cleanup()
+
+
+@contextlib.contextmanager
+def prepared(python: str = sys.executable, environment: Mapping[str, str] | None = None) -> Iterator[Processes]:
+    """Where workers come from: a Python that imports torch while this one does, or reads suites."""
+    with contextlib.closing(Processes(python)) as launcher:
+        launcher.prepare(environment or {})
+        yield launcher
 
 
 def _only_this_package() -> tempfile.TemporaryDirectory[str]:

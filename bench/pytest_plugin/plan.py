@@ -73,6 +73,7 @@ class Plan:
         from bench.analysis.summary import summarise
         from bench.measure.runner import Options
         from bench.measure.session import measure
+        from bench.measure.workers import prepared
         from bench.report.progress import Silence
         from bench.report.words import counted
         from bench.store import read_environments, read_manifest, read_records
@@ -88,11 +89,12 @@ class Plan:
             limit_seconds=120.0,  # as `bench run`
         )
         say(self.config, f"measuring {counted(len(cases), 'case')} for their claims on {self.torch_name}")
-        with tempfile.TemporaryDirectory(prefix="bench-claims-") as name:
+        with tempfile.TemporaryDirectory(prefix="bench-claims-") as name, prepared() as launcher:
             measure(
                 sorted({str(item.path) for item in items}),
                 options,
                 folder=Path(name),
+                launcher=launcher,
                 keyword=_keyword(cases),
                 command=("pytest", *map(str, self.config.invocation_params.args)),
                 wait_seconds=PATIENCE_SECONDS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bench.analysis.summary import Summary
@@ -15,13 +16,15 @@ from bench.store import write_atomically
 
 def write_report(summary: Summary, folder: Path) -> None:
     """Write the tables, ``report.md``, ``report.html`` and the plots into ``folder``, over what stood there."""
-    write_tables(summary, folder)
-    write_atomically(folder / "report.md", markdown(summary))
-    write_atomically(folder / "report.html", html(summary))
-    write_atomically(folder / "junit.xml", junit(summary))
-    if summary.turned:
-        write_csv(prices_frame(summary), folder / "prices.csv")
-    write_plots(summary, folder / "plots")
+    with ThreadPoolExecutor(1) as thread:
+        drawn = thread.submit(write_plots, summary, folder / "plots")  # mostly waits for processes of its own
+        write_tables(summary, folder)
+        write_atomically(folder / "report.md", markdown(summary))
+        write_atomically(folder / "report.html", html(summary))
+        write_atomically(folder / "junit.xml", junit(summary))
+        if summary.turned:
+            write_csv(prices_frame(summary), folder / "prices.csv")
+        drawn.result()
 
 
 def write_tables(summary: Summary, folder: Path) -> None:

@@ -42,6 +42,23 @@ def test_a_dropped_worker_is_not_lent_again() -> None:
     assert launcher.transcript == ["worker 1", "drop worker 1", "worker 2"]
 
 
+def test_a_dropped_worker_ends_while_the_next_one_starts_and_is_gone_before_that_takes_the_device(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    launcher = ScriptedLauncher()
+    told = launcher.transcript
+    monkeypatch.setattr(ScriptedWorker, "close", lambda worker: told.append(f"{worker.name} is gone"))
+    monkeypatch.setattr(ScriptedWorker, "ask", lambda worker, _, **__: told.append(f"{worker.name} asked") or Reply())
+    lent = crew(launcher)
+    for _ in range(2):
+        lent.shared("")
+        lent.end_process()
+    assert told == [
+        *("worker 1", "worker 1 asked", "drop worker 1"),
+        *("worker 2", "worker 1 is gone", "worker 2 asked", "drop worker 2"),
+    ]
+
+
 def test_an_isolated_worker_starts_with_the_environment_of_its_side_and_of_its_settings() -> None:
     launcher = ScriptedLauncher()
     lent = crew(launcher, settings=Settings(environment={"A": "side", "B": "side"}))

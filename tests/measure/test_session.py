@@ -49,13 +49,10 @@ def suite(tmp_path: Path) -> str:
 
 
 @pytest.fixture(autouse=True)
-def launcher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ScriptedLauncher:
-    """Every session of a test gets these scripted workers, a lock of its own and a folder of its own."""
-    scripted = ScriptedLauncher()
-    monkeypatch.setattr(session, "Processes", lambda: scripted)
+def _own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every session of a test gets a lock of its own and a folder of its own."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    return scripted
 
 
 def options(**changed: object) -> Options:
@@ -63,11 +60,14 @@ def options(**changed: object) -> Options:
     return Options(**{**fields, "seed": 3, "limit_seconds": 1.0, **changed})
 
 
-def measure(suite: str, folder: Path, keyword: str = "", **changed: object) -> None:
+def measure(
+    suite: str, folder: Path, keyword: str = "", launcher: ScriptedLauncher | None = None, **changed: object
+) -> None:
     session.measure(
         [suite],
         options(**changed),
         folder=folder,
+        launcher=launcher or ScriptedLauncher(),
         keyword=keyword,
         command=["bench", "run", suite],
         wait_seconds=0,
@@ -76,7 +76,7 @@ def measure(suite: str, folder: Path, keyword: str = "", **changed: object) -> N
 
 
 def resume(folder: Path, **changed: object) -> None:
-    session.resume(folder, options(**changed), wait_seconds=0, progress=Silent())
+    session.resume(folder, options(**changed), launcher=ScriptedLauncher(), wait_seconds=0, progress=Silent())
 
 
 # --- what is chosen --------------------------------------------------------------------------------------------------
@@ -151,7 +151,7 @@ def test_a_device_that_is_not_there_is_told_with_those_that_are(
 
 
 def test_a_run_lands_in_a_folder_of_its_own_named_by_time_device_and_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch, "__version__", "2.13.0+cpu")
+    monkeypatch.setattr(session, "version", lambda _: "2.13.0+cpu")
     first = session.new_folder(options(device="cuda:1"), "")
     assert first.parent == Path("reports/local")
     assert first.name.endswith("Z-cuda-torch2.13.0")
@@ -180,18 +180,17 @@ def test_a_run_leaves_a_manifest_that_tells_all_that_was_asked(suite: str, tmp_p
     assert told.started <= told.finished
 
 
-def test_workers_end_and_the_lock_is_free_however_a_run_ends(
-    suite: str, tmp_path: Path, launcher: ScriptedLauncher
-) -> None:
+def test_workers_end_and_the_lock_is_free_however_a_run_ends(suite: str, tmp_path: Path) -> None:
     def interrupted(name: str, what: str) -> float:
         if what == "forward":
             raise KeyboardInterrupt
         return 1e-3
 
+    launcher = ScriptedLauncher()
     launcher.script = interrupted
     with pytest.raises(KeyboardInterrupt):
-        measure(suite, tmp_path / "out")
-    assert launcher.transcript[-1] == "end"
+        measure(suite, tmp_path / "out", launcher=launcher)
+    assert launcher.transcript[-1].startswith("drop worker")
     with lock.hold("cpu", 0, print):
         pass
 

@@ -58,6 +58,25 @@ def test_a_slow_call_is_not_repeated_until_it_is_steady() -> None:
     assert warmed(5.0, 3.0).settle == 2
 
 
+def test_a_short_call_is_timed_among_others_of_its_kind() -> None:
+    device = ScriptedDevice(iter([5e-6, 4e-6, 4e-6, 4e-6, 1e-6]).__next__)
+    assert warm_up(device, lambda loops: None) == WarmUp(first_call=5e-6, settle=4, seconds=1e-6)
+    assert device.transcript[-1] == "sample of 250"
+
+
+def test_a_call_that_fills_a_sample_is_timed_by_itself() -> None:
+    device = ScriptedDevice(lambda: SAMPLE_SECONDS / 10)
+    warm_up(device, lambda loops: None)
+    assert set(device.transcript) == {"once"}
+
+
+def test_a_launch_on_cuda_is_timed_by_itself() -> None:
+    device = ScriptedDevice(lambda: 5e-6)
+    device.kind = "cuda"
+    warm_up(device, lambda loops: None)
+    assert set(device.transcript) == {"once"}
+
+
 def test_the_fastest_variant_fills_a_sample_and_all_get_its_loops() -> None:
     assert choose_loops([SAMPLE_SECONDS / 40, SAMPLE_SECONDS / 4]) == 40
     assert choose_loops([1.0, 2.0]) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -235,6 +236,30 @@ def test_closing_ends_every_worker_even_one_that_hangs(folder: Path) -> None:
     assert is_alive(worker.pid)
     launcher.close()
     assert ends(worker.pid)
+
+
+def test_a_launcher_that_is_prepared_starts_what_workers_are_forked_from_and_ends_it_at_once() -> None:
+    launcher = Processes()
+    launcher.prepare({"OMP_NUM_THREADS": "1"})
+    (server,) = launcher._servers.values()
+    assert is_alive(server._process.pid)
+    launcher.launch(environment={"OMP_NUM_THREADS": "1"}).close()
+    assert list(launcher._servers.values()) == [server]
+    launcher.prepare({})
+    unused = next(other for other in launcher._servers.values() if other is not server)
+    unused.close()
+    assert unused._process.returncode == -signal.SIGKILL, "it was waited for until torch was imported"
+    launcher.close()
+    assert server._process.returncode == 0
+
+
+def test_a_worker_that_was_let_go_is_gone_once_it_is_closed(processes: Processes) -> None:
+    worker = ready(processes)
+    worker.let_go()
+    with pytest.raises(ValueError, match="closed file"):
+        worker.ask(Close())
+    worker.close()
+    assert not Path(f"/proc/{worker.pid}").exists()
 
 
 def test_a_spawned_worker_gives_the_replies_of_a_forked_one(
