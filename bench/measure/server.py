@@ -52,6 +52,7 @@ def serve_forks(control: socket.socket) -> None:
             control.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
     for pid in workers:  # the runner has gone, perhaps by kill -9: a hanging call must not go on for ever
         _end(pid)
+    os._exit(0)  # nothing to save; Python would take its time to let go of torch
 
 
 def _end(group: int) -> None:
