@@ -182,22 +182,22 @@ def tools(seconds: float, processes: int, ab_seconds: float, twin_seconds: float
             paired=True,
             plants=True,
         ),
-        Tool(
-            name="bench run, both as variants",
-            command=lambda out, _: (
-                [
-                    *bench("run", str(HERE / "twins.py"), "--device", "cpu", "--determinism", "off", "-q"),
-                    "--budget",
-                    f"{twin_seconds:g}s",
-                    "--output",
-                    str(out),
-                    "--wait",
-                    "600s",
-                ]
-            ),
-            alarms=by_claims,
-            paired=True,
+        _variants("bench run, both as variants", twin_seconds, SHARES),
+        _variants("bench run, both as variants, longer", 5 * twin_seconds, (0.0, 0.05)),
+    )
+
+
+def _variants(name: str, seconds: float, shares: tuple[float, ...]) -> Tool:
+    """Both sides in one run, for so many seconds of measuring."""
+    return Tool(
+        name=name,
+        command=lambda out, _: (
+            bench("run", str(HERE / "twins.py"), "--device", "cpu", "--determinism", "off", "-q")
+            + ["--budget", f"{seconds:g}s", "--output", str(out), "--wait", "600s"]
         ),
+        alarms=by_claims,
+        paired=True,
+        shares=shares,
     )
 
 
@@ -294,7 +294,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="of torch.utils.benchmark on each operation")
     parser.add_argument("--processes", type=int, default=30, help="of bench run")
     parser.add_argument("--ab-seconds", type=float, default=30.0, help="of bench ab on all operations")
-    parser.add_argument("--twin-seconds", type=float, default=9.0, help="of measuring both as variants")
+    parser.add_argument("--twin-seconds", type=float, default=8.0, help="of measuring both as variants")
     parser.add_argument("--without", action="append", default=[], help="leave out tools whose name holds this")
     parser.add_argument("--table", action="store_true", help="print what is there already")
     asked = parser.parse_args()
