@@ -192,8 +192,15 @@ def _variants(name: str, seconds: float, shares: tuple[float, ...]) -> Tool:
     return Tool(
         name=name,
         command=lambda out, _: (
-            bench("run", str(HERE / "twins.py"), "--device", "cpu", "--determinism", "off", "-q")
-            + ["--budget", f"{seconds:g}s", "--output", str(out), "--wait", "600s"]
+            [
+                *bench("run", str(HERE / "twins.py"), "--device", "cpu", "--determinism", "off", "-q"),
+                "--budget",
+                f"{seconds:g}s",
+                "--output",
+                str(out),
+                "--wait",
+                "600s",
+            ]
         ),
         alarms=by_claims,
         paired=True,
