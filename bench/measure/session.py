@@ -18,8 +18,11 @@ from bench.measure.crew import Side
 from bench.measure.runner import Options, Progress, Run, Target, make_groups, now
 from bench.measure.workers import Launcher
 from bench.model import Case, Manifest
-from bench.store import Store, read_manifest, read_records
+from bench.store import RECORDS, Store, read_manifest, read_records
 from bench.suite import Settings
+
+# Where `run`, `ab`, what `ab` measures again and `calibrate` leave their reports below the folder they are given.
+_REPORT_PLACES = ("", "[ab]/", "confirm/[ab]/", "run-*/")
 
 
 def resolve_device(name: str) -> str:
@@ -71,11 +74,20 @@ def choose(paths: Sequence[str], options: Options, keyword: str) -> tuple[tuple[
 def new_folder(options: Options, output: str) -> Path:
     """Where a run lands: ``--output``, else ``reports/local/<UTC time>-<device>-torch<version>``."""
     if output:
-        folder = Path(output)
-        if (folder / "records.jsonl").exists():
-            raise BenchError(f"{folder} already holds a report; name another --output, or go on with --resume {folder}")
-        return folder
+        return unused(Path(output))
     return _fresh(f"{options.kind}-torch{version('torch').partition('+')[0]}")
+
+
+def unused(folder: Path) -> Path:
+    """The folder, if it holds no report of `run`, `ab` or `calibrate`.  Raises BenchError naming the one it holds."""
+    for place in _REPORT_PLACES:
+        for records in sorted(folder.glob(f"{place}{RECORDS}")):
+            if not place:
+                raise BenchError(
+                    f"{folder} already holds a report; name another --output, or go on with --resume {folder}"
+                )
+            raise BenchError(f"{folder} already holds the report {records.parent}; name another --output")
+    return folder
 
 
 def calibration_folder(options: Options) -> Path:

@@ -167,6 +167,17 @@ def test_a_folder_that_holds_a_report_is_not_measured_into_again(tmp_path: Path)
     assert session.new_folder(options(), str(tmp_path / "new")) == tmp_path / "new"
 
 
+@pytest.mark.parametrize("place", ["a", "b", "confirm/b", "run-01", "run-02+0.05"])
+def test_a_folder_that_holds_reports_of_ab_or_of_a_calibration_is_not_used_again(tmp_path: Path, place: str) -> None:
+    (tmp_path / "other").mkdir()
+    assert session.unused(tmp_path) == tmp_path
+    (tmp_path / place).mkdir(parents=True)
+    (tmp_path / place / "records.jsonl").touch()
+    with pytest.raises(BenchError) as told:
+        session.new_folder(options(), str(tmp_path))
+    assert str(told.value) == f"{tmp_path} already holds the report {tmp_path / place}; name another --output"
+
+
 # --- measuring -------------------------------------------------------------------------------------------------------
 
 
