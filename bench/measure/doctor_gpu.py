@@ -44,8 +44,13 @@ def device(torch: Any, name: str) -> list[Finding]:
     reason = gpu.unusable(torch, name)
     if reason:
         return [Finding(topic=f"{name} build", level="problem", fact=reason, remedy=_after(reason))]
-    torch.cuda.set_device(name)
-    torch.cuda.synchronize()  # a context of our own, by which our process id is told from others'
+    try:
+        torch.cuda.set_device(name)
+        torch.cuda.synchronize()  # a context of our own, by which our process id is told from others'
+    except RuntimeError as error:  # torch's own errors are RuntimeErrors
+        fact = f"it cannot be used: {str(error).partition(chr(10))[0]}"
+        remedy = "another process may hold it alone or fill its memory: nvidia-smi says"
+        return [Finding(topic=f"{name} context", level="problem", fact=fact, remedy=remedy)]
     one = gpu.find(torch, name)
     readings = {**gpu.facts(torch, name, one), **gpu.volatile(one), "driver_absent": Reading(value=one.absent)}
     readings["build"] = Reading(value=f"PyTorch {torch.__version__} is built for it")
@@ -84,6 +89,7 @@ def _compute_mode(mode: str) -> Judgement:
 
 def _clocks(limits: str, now: float, highest: float) -> Judgement:
     fact = f"SM clock {now / 1e6:.0f} of {highest / 1e6:.0f} MHz"
+    limits = ", ".join(limit for limit in limits.split(", ") if limit != "clock settings")  # somebody locked it: good
     if limits:
         remedy = "lock the clocks below the limit (nvidia-smi -lgc), or cool it; samples will be flagged throttled"
         return "warning", f"{fact}, held back by: {limits}", remedy

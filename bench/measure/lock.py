@@ -6,6 +6,7 @@ import contextlib
 import getpass
 import json
 import os
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from bench.errors import BenchError
+from bench.measure.nvml import visible_entry
 
 try:
     import fcntl
@@ -26,7 +28,7 @@ def hold(device: str, wait_seconds: float, say: Callable[[str], None]) -> Iterat
     if fcntl is None:
         yield
         return
-    path = Path(tempfile.gettempdir()) / f"torch-bench-harness-{device.replace(':', '-')}.lock"
+    path = Path(tempfile.gettempdir()) / f"torch-bench-harness-{_name(device)}.lock"
     with _open(path) as file:
         _acquire(file, device, wait_seconds, say)
         file.seek(0)
@@ -37,6 +39,13 @@ def hold(device: str, wait_seconds: float, say: Callable[[str], None]) -> Iterat
             yield
         finally:
             file.truncate(0)
+
+
+def _name(device: str) -> str:
+    """``cuda:0`` is another GPU wherever CUDA_VISIBLE_DEVICES shows another one."""
+    kind, _, index = device.partition(":")
+    entry = visible_entry(os.environ.get("CUDA_VISIBLE_DEVICES"), int(index)) if index else ""
+    return re.sub(r"[^\w-]", "-", f"{kind}-{entry}" if entry else device)
 
 
 def _open(path: Path) -> IO[str]:

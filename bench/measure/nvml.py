@@ -7,12 +7,16 @@ NoPermission, the reading is None with the reason, and measuring goes on.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from bench.measure.reading import Reading, Unanswered, read
+
+# The environment variable in which workers find the process that measures with them.
+RUNNER = "BENCH_RUNNER"
 
 T = TypeVar("T")
 Question = Callable[[Any, Any], Any]  # (pynvml, handle) -> answer
@@ -24,11 +28,18 @@ class Gpu:
 
     ``handles``: the device itself, then the GPU it is cut from: a MIG instance answers for its memory and
     processes, and its parent for power and clocks.  ``absent``: why there is nobody to ask; then handles are empty.
+    ``cut``: why the device itself cannot be asked although its GPU can.
     """
 
     library: Any = None
     handles: tuple[Any, ...] = ()
     absent: str = ""
+    cut: str = ""
+
+    @property
+    def itself(self) -> Gpu:
+        """The device without the GPU that it is cut from, whose memory and processes are others' too."""
+        return Gpu(absent=self.cut) if self.cut else replace(self, handles=self.handles[:1])
 
     def ask(self, question: Question) -> Any:
         """The first handle's answer.  Raises Unanswered with the reason where none answers."""
@@ -61,7 +72,7 @@ def load() -> tuple[Any, str]:
         return None, "nvidia-ml-py is not installed"
     try:
         pynvml.nvmlInit()
-    except pynvml.NVMLError as error:
+    except Exception as error:  # whatever a driver does
         return None, _sentence(error)
     return pynvml, ""
 
@@ -75,7 +86,7 @@ def find(library: Any, uuid: str, instance: str = "") -> Gpu:
     bare = uuid.removeprefix("GPU-").removeprefix("MIG-")
     names = ([instance] if instance.startswith("MIG-") else []) + [f"GPU-{bare}", f"MIG-{bare}"]
     found = [_by_uuid(library, name) for name in names]
-    return next((gpu for gpu in found if gpu.handles), found[-1])
+    return next((gpu for gpu in found if gpu.handles), found[-2])
 
 
 def _by_uuid(library: Any, name: str) -> Gpu:
@@ -83,7 +94,18 @@ def _by_uuid(library: Any, name: str) -> Gpu:
         handle = library.nvmlDeviceGetHandleByUUID(name)
     except Exception as error:  # another spelling may do
         return Gpu(absent=_sentence(error))
-    return Gpu(library=library, handles=(handle, *_parent(library, handle)))
+    handles = (handle, *_parent(library, handle))
+    return Gpu(library=library, handles=handles, cut=_CUT if len(handles) == 1 and _is_cut(library, handle) else "")
+
+
+_CUT = "the GPU is cut into MIG instances: name yours in CUDA_VISIBLE_DEVICES (MIG-…, as nvidia-smi -L prints it)"
+
+
+def _is_cut(library: Any, handle: Any) -> bool:
+    try:
+        return bool(library.nvmlDeviceGetMigMode(handle)[0])
+    except Exception:  # no MIG here
+        return False
 
 
 def _parent(library: Any, handle: Any) -> tuple[Any, ...]:
@@ -115,9 +137,9 @@ def all_gpus(library: Any) -> tuple[Gpu, ...]:
 def memory(gpu: Gpu) -> Any:
     """Total, reserved, free and used bytes; version 2 counts what the driver keeps for itself apart from ``used``."""
     try:
-        return gpu.ask(lambda n, h: n.nvmlDeviceGetMemoryInfo(h, version=n.nvmlMemory_v2))
+        return gpu.itself.ask(lambda n, h: n.nvmlDeviceGetMemoryInfo(h, version=n.nvmlMemory_v2))
     except Unanswered:
-        return gpu.ask(lambda n, h: n.nvmlDeviceGetMemoryInfo(h))
+        return gpu.itself.ask(lambda n, h: n.nvmlDeviceGetMemoryInfo(h))
 
 
 def used_bytes(gpu: Gpu) -> int | None:
@@ -192,7 +214,8 @@ def _throttle_fields(library: Any, handle: Any) -> dict[str, float]:
     return found
 
 
-# Bits of nvmlDeviceGetCurrentClocksEventReasons (nvml.h); idle (bit 0) is no limit.
+# Bits of nvmlDeviceGetCurrentClocksEventReasons (nvml.h); idle is no limit.
+_IDLE = 0x1
 _REASON_BITS = {
     "clock settings": 0x2,
     "power cap": 0x4,
@@ -210,8 +233,9 @@ def clock_limits(gpu: Gpu) -> Reading:
     for getter in ("nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetCurrentClocksThrottleReasons"):
         reading = gpu.read(partial(_call, getter))
         if isinstance(reading.value, int):
-            bits = reading.value
-            return Reading(value=", ".join(word for word, bit in _REASON_BITS.items() if bits & bit))
+            words = [word for word, bit in _REASON_BITS.items() if reading.value & bit]
+            unknown = reading.value & ~sum(_REASON_BITS.values(), start=_IDLE)
+            return Reading(value=", ".join([*words, *([f"reason {unknown:#x}"] if unknown else [])]))
     return reading
 
 
@@ -221,18 +245,25 @@ def _call(getter: str, library: Any, handle: Any) -> Any:
 
 def processes(gpu: Gpu) -> Mapping[int, int | None]:
     """Process id -> bytes held, of every process computing on the GPU.  Raises Unanswered."""
-    found = gpu.ask(lambda n, h: n.nvmlDeviceGetComputeRunningProcesses(h))
+    found = gpu.itself.ask(lambda n, h: n.nvmlDeviceGetComputeRunningProcesses(h))
     return {process.pid: process.usedGpuMemory for process in found}
 
 
 def is_ours(pid: int) -> bool:
-    """Whether a process belongs to this run: workers inherit the process group of the command that started them."""
-    if pid == os.getpid():
-        return True
+    """Whether a process belongs to this run: its runner, or whatever that started, directly or not."""
+    runner = int(os.environ.get(RUNNER) or os.getpid())
+    while pid > 1 and pid != runner:
+        pid = _parent_id(pid)
+    return pid == runner
+
+
+def _parent_id(pid: int) -> int:
+    """The process that started another; 0 where that cannot be told: gone, another namespace's, or no /proc."""
     try:
-        return os.getpgid(pid) == os.getpgrp()
-    except (OSError, AttributeError):  # gone, another namespace's, or Windows
-        return False
+        after_name = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2]
+        return int(after_name.split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def other_processes(gpu: Gpu, ours: Callable[[int], bool] = is_ours) -> Reading:
@@ -254,14 +285,18 @@ def busy_elsewhere(gpu: Gpu, since_microseconds: int, ours: Callable[[int], bool
     others = other_processes(gpu, ours)
     if others.value in (None, 0):
         return others
-    return gpu.read(lambda n, h: _largest_share(n, h, since_microseconds, ours))
+    strangers = {pid for pid in processes(gpu) if not ours(pid)}
+    return gpu.itself.read(lambda n, h: _largest_share(n, h, since_microseconds, strangers))
 
 
-def _largest_share(library: Any, handle: Any, since: int, ours: Callable[[int], bool]) -> float:
+def _largest_share(library: Any, handle: Any, since: int, pids: Collection[int]) -> float:
+    """Only of processes that hold the GPU, and only shares that can be: drivers have answered with garbage."""
     try:
         samples = library.nvmlDeviceGetProcessUtilization(handle, since)
     except library.NVMLError as error:
-        if getattr(error, "value", None) == library.NVML_ERROR_NOT_FOUND:  # nobody was sampled at work
+        # Nobody was sampled at work; nvidia-ml-py raises SUCCESS where the driver finds nothing to tell.
+        if getattr(error, "value", None) in (library.NVML_ERROR_NOT_FOUND, library.NVML_SUCCESS):
             return 0.0
         raise
-    return max((s.smUtil / 100 for s in samples if s.timeStamp > since and not ours(s.pid)), default=0.0)
+    shares = (s.smUtil / 100 for s in samples if s.timeStamp > since and s.pid in pids)
+    return max((share for share in shares if share <= 1), default=0.0)

@@ -16,6 +16,7 @@ from typing import BinaryIO, Protocol, cast
 
 from bench.errors import BenchError
 from bench.measure.messages import Reply, Request, receive_reply, send
+from bench.measure.nvml import RUNNER
 from bench.measure.server import FORK, READY, WAIT
 from bench.model import Status
 
@@ -236,7 +237,7 @@ class Processes:
     def _full(self, environment: Mapping[str, str]) -> dict[str, str]:
         own = {name: os.environ[name] for name in ("PYTHONHASHSEED",) if name in os.environ}
         path = os.pathsep.join(filter(None, [str(self._home), os.environ.get("PYTHONPATH", "")]))
-        return {**STEADY, **own, **environment, "PYTHONPATH": path}
+        return {**STEADY, **own, **environment, "PYTHONPATH": path, RUNNER: str(os.getpid())}
 
     def _server(self, environment: Mapping[str, str]) -> _Server:
         key = tuple(sorted(environment.items()))

@@ -60,7 +60,6 @@ class ScriptedNvml:
             "nvmlDeviceGetTemperature": lambda *_: 41,
             "nvmlDeviceGetPowerUsage": lambda _: 123_456,
             "nvmlDeviceGetTotalEnergyConsumption": lambda _: 5_000,
-            "nvmlDeviceGetUtilizationRates": lambda _: SimpleNamespace(gpu=25, memory=3),
             "nvmlDeviceGetTotalEccErrors": lambda *_: 0,
             "nvmlDeviceGetMemoryInfo": lambda _, version=1: SimpleNamespace(
                 total=80 << 30, used=(1 << 30) if version != 1 else (2 << 30), free=79 << 30, reserved=1 << 29

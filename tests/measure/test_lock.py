@@ -107,6 +107,15 @@ def test_a_run_that_has_waited_long_enough_is_refused(monkeypatch: pytest.Monkey
     assert now[0] == pytest.approx(1.0, abs=0.25)
 
 
+def test_a_gpu_is_held_by_the_name_that_the_environment_gives_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    with hold("cuda:0", 0, print):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-aa/bb,3")
+        with hold("cuda:0", 0, print), pytest.raises(BenchError, match="cuda:1 is being measured"):
+            with hold("cuda:1", 0, print):
+                pass
+
+
 def test_a_holder_that_has_not_yet_written_its_name_is_another_process(folder: Path) -> None:
     with hold("cpu", 0, print):
         (folder / "torch-bench-harness-cpu.lock").write_text("")

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from scripted_nvml import NO_PERMISSION, NOT_FOUND, NOT_SUPPORTED, ScriptedNvml
 
 from bench.measure import gpu, nvml
+from bench.measure.workers import Processes
 
 UUID = "11111111-2222-3333-4444-555555555555"
 
@@ -74,7 +77,7 @@ NVML_FUNCTION_NOT_FOUND = RuntimeError("Function Not Found")
 @pytest.mark.parametrize("getter", sorted(ScriptedNvml().answers))
 def test_any_getter_may_fail_and_costs_only_its_own_facts(getter: str, failure: Exception) -> None:
     library = ScriptedNvml()
-    library.pids = {os.getpid(): 1}
+    library.pids = {os.getpid(): 1, 999_999_999: 1}
     healthy = _everything(nvml.find(library, UUID))
     library.failing[getter] = failure
     found = nvml.find(library, UUID)
@@ -88,10 +91,43 @@ def test_any_getter_may_fail_and_costs_only_its_own_facts(getter: str, failure: 
 
 def _everything(found: nvml.Gpu) -> dict[str, nvml.Reading]:
     nvml.throttle_seconds(found)
-    nvml.busy_elsewhere(found, 0)
+    nvml.used_bytes(found)
     nvml.all_gpus(found.library)
     known = {key: found.read(question) for key, question in gpu.FACTS.items()}
+    known |= {
+        "name": found.read(lambda n, h: n.nvmlDeviceGetName(h)),
+        "busy": nvml.busy_elsewhere(found, 0, os.getpid().__eq__),
+        "clock": nvml.Reading(value=nvml.sm_clock_hz(found), reason="as above"),
+        "power": nvml.Reading(value=nvml.power_watts(found), reason="as above"),
+        "energy": nvml.Reading(value=nvml.energy_joules(found), reason="as above"),
+    }
     return known | gpu.volatile(found)
+
+
+def test_every_scripted_getter_is_asked_by_what_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or the test above could not fail."""
+    library = ScriptedNvml()
+    library.pids = {os.getpid(): 1, 999_999_999: 1}
+    library.failing["nvmlDeviceGetFieldValues"] = NOT_SUPPORTED  # older GPUs are asked by violation
+    monkeypatch.setitem(sys.modules, "pynvml", library)  # type: ignore[arg-type]
+    assert nvml.load() == (library, "")
+    _everything(nvml.find(library, UUID))
+    library.uuids = {f"MIG-{UUID}": "instance"}
+    nvml.find(library, UUID)
+    assert {name for name, _ in library.asked} >= library.answers.keys()
+
+
+def test_the_real_library_knows_every_getter_and_constant_that_is_asked_for() -> None:
+    """Without a driver: it then says that it is not initialised, and never that it has no such name."""
+    pynvml = pytest.importorskip("pynvml")
+    real = nvml.Gpu(library=pynvml, handles=(object(),))
+    reasons = {key: reading.reason for key, reading in _everything(real).items() if reading.value is None}
+    assert not [key for key, reason in reasons.items() if "too old" in reason]
+    assert "NVML: Uninitialized" in reasons.values() or not reasons
+    names = {*nvml._LIMITS.values(), *nvml._POLICIES.values(), "nvmlMemory_v2", "NVML_SUCCESS", "NVML_ERROR_NOT_FOUND"}
+    assert not [name for name in (*names, *ScriptedNvml().answers) if not hasattr(pynvml, name)]
+    scripted = {name: value for name, value in vars(ScriptedNvml).items() if name.startswith("NVML_")}
+    assert {name: getattr(pynvml, name) for name in scripted} == scripted
 
 
 def test_the_facts_are_what_the_driver_says_in_si_units(whole: nvml.Gpu) -> None:
@@ -164,6 +200,8 @@ def test_what_limits_the_clocks_is_said_in_words_and_idleness_is_no_limit(
     library: ScriptedNvml, whole: nvml.Gpu
 ) -> None:
     assert nvml.clock_limits(whole).value == "power cap"
+    library.answers["nvmlDeviceGetCurrentClocksEventReasons"] = lambda _: 0x4 | 0x400
+    assert nvml.clock_limits(whole).value == "power cap, reason 0x400"
     library.answers["nvmlDeviceGetCurrentClocksThrottleReasons"] = lambda _: 0x40
     del library.answers["nvmlDeviceGetCurrentClocksEventReasons"]  # an older library knows the older name
     assert nvml.clock_limits(whole).value == "hardware thermal"
@@ -173,8 +211,55 @@ def test_processes_of_this_run_are_not_other_tenants(library: ScriptedNvml, whol
     library.pids = {os.getpid(): 1 << 30, os.getppid(): 1 << 29, 999_999_999: 1 << 30}
     ours = {os.getpid(), os.getppid()}
     assert nvml.other_processes(whole, ours.__contains__).value == 1
+
+
+def test_what_a_run_started_is_its_own_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers lead process groups of their own, and two that take turns see each other on the GPU."""
+    monkeypatch.delenv(nvml.RUNNER, raising=False)
     assert nvml.is_ours(os.getpid())
+    with contextlib.closing(Processes()) as launcher:
+        first, second = launcher.launch(), launcher.launch()
+        assert os.getpgid(first.pid) != os.getpgid(second.pid)
+        assert nvml.is_ours(first.pid)
+        monkeypatch.setenv(nvml.RUNNER, str(os.getpid()))  # as in the other worker
+        assert nvml.is_ours(second.pid)
+        environment = Path(f"/proc/{first.pid}/environ").read_bytes().split(b"\0")
+        assert f"{nvml.RUNNER}={os.getpid()}".encode() in environment
+        monkeypatch.setenv(nvml.RUNNER, str(second.pid))
+        assert not nvml.is_ours(first.pid)
+    assert not nvml.is_ours(os.getppid())
     assert not nvml.is_ours(999_999_999)
+
+
+def test_a_gpu_that_is_cut_answers_for_power_but_not_for_an_instance_that_was_not_named(
+    library: ScriptedNvml,
+) -> None:
+    library.answers["nvmlDeviceGetMigMode"] = lambda _: [1, 1]
+    library.pids = {os.getpid(): 1}
+    whole = nvml.find(library, UUID)
+    assert nvml.power_watts(whole) == 123.456
+    assert nvml.used_bytes(whole) is None
+    told = nvml.other_processes(whole)
+    assert told.value is None
+    assert "name yours in CUDA_VISIBLE_DEVICES" in told.reason
+
+
+def test_the_memory_of_a_mig_instance_is_never_its_gpu_s(library: ScriptedNvml) -> None:
+    library.uuids = {f"MIG-{UUID}": "instance"}
+    library.failing["nvmlDeviceGetMemoryInfo"] = NOT_SUPPORTED
+    assert nvml.used_bytes(nvml.find(library, UUID)) is None
+    assert ("nvmlDeviceGetMemoryInfo", "whole") not in library.asked
+
+
+def test_garbage_among_the_samples_of_processes_is_no_tenant(library: ScriptedNvml, whole: nvml.Gpu) -> None:
+    library.pids = {os.getpid(): 1, 999_999_999: 1}
+    library.busy = [
+        SimpleNamespace(pid=999_999_999, smUtil=4_000_000_000, timeStamp=200),
+        SimpleNamespace(pid=888_888_888, smUtil=90, timeStamp=200),  # holds nothing of the GPU
+    ]
+    assert nvml.busy_elsewhere(whole, 100).value == 0.0
+    library.failing["nvmlDeviceGetProcessUtilization"] = ScriptedNvml.NVMLError(0, "nothing to tell")
+    assert nvml.busy_elsewhere(whole, 100).value == 0.0
 
 
 def test_foreign_process_ids_are_admitted_not_guessed(library: ScriptedNvml, whole: nvml.Gpu) -> None:
