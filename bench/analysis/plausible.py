@@ -8,8 +8,7 @@ from dataclasses import replace
 from bench.analysis.limits import WINOGRAD_SAVING, datasheet, impossible_compute, impossible_traffic, measured
 from bench.model import Environment, Estimate, Value
 
-# What a tensor of this type may be computed in at most: torch lets cuDNN use TF32 for fp32 unless told otherwise.
-_PRECISIONS = {"float32": "tf32", "bfloat16": "bf16", "float16": "fp16"}
+_HALVES = {"bfloat16": "bf16", "float16": "fp16"}
 
 
 def refuse(
@@ -42,10 +41,21 @@ def _impossible(
         return ""
     roofs = datasheet(str(facts.get("gpu") or "")) or measured(ceilings)
     if kind == "flops":
-        precision = _PRECISIONS.get(str(dict(rate.case.point).get("dtype", "")), "bf16")
-        return impossible_compute(roofs, precision, rate.value, saving=WINOGRAD_SAVING)
+        dtype = str(dict(rate.case.point).get("dtype", ""))
+        return impossible_compute(roofs, _fastest_precision(dtype, facts), rate.value, saving=WINOGRAD_SAVING)
     cache = facts.get("gpu_l2_bytes")
     return impossible_traffic(roofs, rate.value, rate.value * time.value, cache) if isinstance(cache, int) else ""
+
+
+def _fastest_precision(dtype: str, facts: Mapping[str, Value]) -> str:
+    """What a tensor of this type may be computed in at most: torch lets cuDNN use TF32 for fp32 unless told otherwise.
+
+    A case without a type may hold any.
+    """
+    if dtype != "float32":
+        return _HALVES.get(dtype, "bf16")
+    keeps = facts.get("allow_tf32") is False and facts.get("matmul_precision") == "highest"
+    return "fp32" if keeps else "tf32"
 
 
 def _refused(estimate: Estimate, reason: str) -> Estimate:

@@ -71,18 +71,25 @@ def margin(section: Section) -> float:
 def rates(section: Section, ceilings: Mapping[str, float]) -> tuple[tuple[Line, ...], tuple[str, ...]]:
     """Arithmetic and bandwidth achieved where their ceiling was measured, and what those ceilings are."""
     rows: tuple[Line, ...] = ()
-    roofs = []
+    roofs: dict[str, str] = {}
     for kind, roof in (("flops", "fastest matmul"), ("bytes", "fastest copy")):
         found = lines(section, f"rate/{kind}/{{phase}}") if ceilings.get(kind) else ()
         unit = metric(f"rate/{kind}").unit
         rows += tuple(Line(label=f"{line.label}, {unit}", estimates=line.estimates) for line in found)
-        roofs += [f"{roof}, {quantity(ceilings[kind], unit)}"] if found else []
-    return rows, tuple(roofs)
+        names = dict.fromkeys(_ceiling(e, ceilings) for line in found for _, e in line.estimates)
+        roofs |= {n: f"{roof}{n.removeprefix(kind).replace('(', ' (')}, {quantity(ceilings[n], unit)}" for n in names}
+    return rows, tuple(roofs.values())
 
 
 def share_of_ceiling(estimate: Estimate, ceilings: Mapping[str, float]) -> float:
-    """A rate as percent of the ceiling of its kind."""
-    return 100 * number(estimate) / ceilings[estimate.metric.split("/")[1]]
+    """A rate as percent of the ceiling of its kind, for 16-bit types that of theirs where it was measured."""
+    return 100 * number(estimate) / ceilings[_ceiling(estimate, ceilings)]
+
+
+def _ceiling(estimate: Estimate, ceilings: Mapping[str, float]) -> str:
+    kind = estimate.metric.split("/")[1]
+    is_half = dict(estimate.case.point).get("dtype") in ("bfloat16", "float16")
+    return "flops(bf16)" if kind == "flops" and is_half and "flops(bf16)" in ceilings else kind
 
 
 def places(rows: tuple[Line, ...]) -> Iterable[tuple[float, int, Estimate]]:

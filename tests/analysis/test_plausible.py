@@ -38,6 +38,15 @@ def test_fp32_is_held_against_tf32_because_convolutions_may_use_it() -> None:
     assert statuses(pair("flops", 4e14, 1e-3, dtype="float32")) == ["ok", "ok"]
 
 
+def test_fp32_is_held_against_fp32_where_tf32_was_switched_off() -> None:
+    settings = {"allow_tf32": False, "matmul_precision": "highest"}
+    kept = {"e1": Environment(facts={**H200["e1"].facts, **settings})}
+    assert statuses(pair("flops", 4e14, 1e-3, dtype="float32"), kept) == ["invalid", "invalid"]
+    assert statuses(pair("flops", 5e13, 1e-3, dtype="float32"), kept) == ["ok", "ok"]
+    by_half = {"e1": Environment(facts={**H200["e1"].facts, **settings, "matmul_precision": "high"})}
+    assert statuses(pair("flops", 4e14, 1e-3, dtype="float32"), by_half) == ["ok", "ok"]
+
+
 def test_bytes_beyond_the_cache_cannot_move_faster_than_memory() -> None:
     assert statuses(pair("bytes", 9e12, 1e-3)) == ["invalid", "invalid"]
 

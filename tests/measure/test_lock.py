@@ -111,9 +111,12 @@ def test_a_gpu_is_held_by_the_name_that_the_environment_gives_it(monkeypatch: py
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
     with hold("cuda:0", 0, print):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-aa/bb,3")
-        with hold("cuda:0", 0, print), pytest.raises(BenchError, match="cuda:1 is being measured"):
-            with hold("cuda:1", 0, print):
-                pass
+        with (
+            hold("cuda:0", 0, print),
+            pytest.raises(BenchError, match="cuda:1 is being measured"),
+            hold("cuda:1", 0, print),
+        ):
+            pass
 
 
 def test_a_holder_that_has_not_yet_written_its_name_is_another_process(folder: Path) -> None:

@@ -64,6 +64,22 @@ def test_rates_are_shown_against_ceilings_that_were_measured(section: Section):
     assert rates(section, {}) == ((), ())
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_a_rate_in_16_bits_is_shown_against_a_matmul_in_16_bits(section: Section, dtype: str):
+    def halved(cell: Cell) -> Cell:
+        case = dataclasses.replace(cell.case, point=(("dtype", dtype),))
+        estimates = {name: dataclasses.replace(e, case=case) for name, e in cell.estimates.items()}
+        return dataclasses.replace(cell, estimates=estimates)
+
+    first = dataclasses.replace(section.rows[0], cells=tuple(map(halved, section.rows[0].cells)))
+    mixed = dataclasses.replace(section, rows=(first, *section.rows[1:]))
+    ceilings = {"flops": 6.4e10, "flops(bf16)": 1.28e11}
+    rows, roofs = rates(mixed, ceilings)
+    assert roofs == ("fastest matmul (bf16), 128 GFLOP/s", "fastest matmul, 64.0 GFLOP/s")
+    assert share_of_ceiling(rows[0].estimates[0][1], ceilings) == 25
+    assert share_of_ceiling(rows[0].estimates[0][1], {"flops": 6.4e10}) == 50
+
+
 def test_variants_of_a_row_stand_about_its_middle(section: Section):
     found = [(y, n) for y, n, _ in places(lines(section, "time/{phase}")[:2])]
     assert found == [(-0.2, 0), (0.2, 1), (0.8, 0), (1.2, 1)]
