@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.analysis.change import Change, State
 from bench.analysis.intervals import CONFIDENCE
-from bench.analysis.matching import Trial
+from bench.analysis.matching import CONSTANT, Trial
 from bench.analysis.phrases import percent
 from bench.analysis.welch import effects, false_discovery_adjusted, moments, more_processes
 from bench.metrics import Better
@@ -59,7 +59,7 @@ def judge(trials: Sequence[Trial], rule: Rule) -> tuple[Change, ...]:
     found = effects(base, new, np.maximum(limits, [_noise(trial, rule) for trial in trials]), rule.confidence)
     adjusted = false_discovery_adjusted(found.p)
     # The p that one more rejection would need: what an unresolved trial has to reach.
-    alpha = rule.fdr * min(1.0, (np.count_nonzero(adjusted <= rule.fdr) + 1) / len(trials))
+    alpha = rule.fdr * min(1.0, (np.count_nonzero(adjusted <= rule.fdr) + 1) / max(1, np.isfinite(adjusted).sum()))
     variances = base.variance + new.variance
     numbers = zip(*(a.tolist() for a in (found.effect, found.low, found.high, found.p, adjusted)), strict=True)
     return tuple(
@@ -115,6 +115,9 @@ class _Outcome:
 def _decide(
     trial: Trial, found: _Outcome, *, limit: float, floor: float, variance: float, alpha: float, rule: Rule
 ) -> Change:
+    counts = {"base_processes": len(trial.base_values), "new_processes": len(trial.new_values)}
+    if math.isnan(found.p):
+        return trial.match.change("unresolved", CONSTANT, ratio=math.exp(found.effect), **counts)
     state, reason = _state(trial.match.new.better, found, limit, rule)
     if state == "unresolved":
         reason = reason or _doubt(trial, rule, limit)
@@ -142,8 +145,7 @@ def _decide(
         machine=None if trial.pace is None else math.exp(trial.pace),
         base_values=trial.base_values,
         new_values=trial.new_values,
-        base_processes=len(trial.base_values),
-        new_processes=len(trial.new_values),
+        **counts,
     )
 
 

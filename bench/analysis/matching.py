@@ -262,6 +262,9 @@ def _repeats(rows: Rows) -> bool:
     return not any(name.startswith(REPEATS) and row.value == "differs" for name, row in rows.items())
 
 
+CONSTANT = "all processes gave the same value, to the last digit: the clock may be too coarse"
+
+
 def _untestable(base: tuple[float, ...], new: tuple[float, ...]) -> str:
     """Why process values can give no interval; empty when they can."""
     fewest, side = min((len(base), "the base"), (len(new), "the new report"))
@@ -271,7 +274,7 @@ def _untestable(base: tuple[float, ...], new: tuple[float, ...]) -> str:
     if min(*base, *new) <= 0:
         return "a process value is zero or negative: a ratio says nothing"
     if len(set(base)) == 1 or len(set(new)) == 1:
-        return "all processes gave the same value, to the last digit: the clock may be too coarse"
+        return CONSTANT
     return ""
 
 

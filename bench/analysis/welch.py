@@ -16,6 +16,8 @@ from bench.analysis.intervals import Floats
 
 # A change this many processes would not resolve sits on the floor itself: no number of them would.
 MOST_PROCESSES = 1000
+# Logarithms of one and the same value differ by this much from rounding alone.
+_ROUNDING = 1e-13
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +30,7 @@ class Moments:
 
 
 def moments(series: Sequence[Sequence[float]]) -> Moments:
-    """Moments of series of at least two positive numbers each."""
+    """Moments of series of at least two positive numbers each; what is only rounding is no variance."""
     number = np.array([len(values) for values in series], dtype=np.float64)
     logs = np.log(np.fromiter((v for values in series for v in values), dtype=np.float64, count=int(number.sum())))
     if not len(number):
@@ -36,12 +38,16 @@ def moments(series: Sequence[Sequence[float]]) -> Moments:
     starts = np.concatenate(([0], np.cumsum(number)[:-1])).astype(np.intp)
     mean = np.add.reduceat(logs, starts) / number
     centred = logs - np.repeat(mean, number.astype(np.intp))
-    return Moments(number=number, mean=mean, variance=np.add.reduceat(centred**2, starts) / (number - 1))
+    variance = np.add.reduceat(centred**2, starts) / (number - 1)
+    return Moments(number=number, mean=mean, variance=np.where(variance > _ROUNDING**2, variance, 0.0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effects:
-    """Differences of log means (new - base) with their interval, and p of ``|difference| <= floor``."""
+    """Differences of log means (new - base) with their interval, and p of ``|difference| <= floor``.
+
+    Where neither side varies there is no test: ``low``, ``high`` and ``p`` are NaN.
+    """
 
     effect: Floats
     low: Floats
@@ -57,6 +63,7 @@ def effects(base: Moments, new: Moments, floor: Floats, confidence: float) -> Ef
     """
     of_base, of_new = base.variance / base.number, new.variance / new.number
     error = np.sqrt(of_base + of_new)
+    error[error == 0] = np.nan
     freedom = error**4 / (of_base**2 / (base.number - 1) + of_new**2 / (new.number - 1))
     effect = new.mean - base.mean
     size = np.abs(effect)
@@ -66,12 +73,13 @@ def effects(base: Moments, new: Moments, floor: Floats, confidence: float) -> Ef
 
 
 def false_discovery_adjusted(p: Floats) -> Floats:
-    """Benjamini and Hochberg (1995): the smallest false-discovery rate at which each test would be rejected."""
-    if not len(p):
-        return p
-    order = np.argsort(p)
-    raised = p[order] * len(p) / np.arange(1, len(p) + 1)
-    adjusted = np.empty_like(p)
+    """Benjamini and Hochberg (1995): the smallest false-discovery rate at which each test would be rejected.
+
+    NaN, where there was no test, stays NaN and counts for nothing.
+    """
+    order = np.argsort(p)[: np.count_nonzero(~np.isnan(p))]  # NaN goes last
+    raised = p[order] * len(order) / np.arange(1, len(order) + 1)
+    adjusted = np.full_like(p, np.nan)
     adjusted[order] = np.minimum.accumulate(raised[::-1])[::-1]
     return np.minimum(adjusted, 1.0)
 

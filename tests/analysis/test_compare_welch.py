@@ -76,3 +76,23 @@ def test_the_processes_asked_for_are_enough_and_not_many_too_many() -> None:
 def test_no_number_of_processes_resolves_an_effect_on_the_floor() -> None:
     assert more_processes(effect=0.02, floor=0.02, variance=1e-3, number=10, alpha=0.01, confidence=0.95) is None
     assert more_processes(effect=0.0201, floor=0.02, variance=1e-2, number=10, alpha=0.01, confidence=0.95) is None
+
+
+def test_a_series_whose_values_differ_by_rounding_alone_does_not_vary() -> None:
+    value = 2e-3
+    together = moments([[1.25] * 12, [value, np.nextafter(value, 1.0)] * 6, A])
+    assert together.variance[:2].tolist() == [0.0, 0.0]
+    assert together.variance[2] > 0.0
+
+
+def test_where_neither_side_varies_there_is_no_test_and_the_others_are_adjusted_without_it() -> None:
+    base, new = moments([A, [1.0] * 9, A]), moments([B, [2.0] * 9, A[::-1]])
+    found = effects(base, new, np.full(3, 0.02), 0.95)
+    assert np.isnan([found.low[1], found.high[1], found.p[1]]).all()
+    adjusted = false_discovery_adjusted(found.p)
+    assert np.isnan(adjusted[1])
+    assert adjusted[[0, 2]] == pytest.approx(stats.false_discovery_control(found.p[[0, 2]]))
+
+
+def test_without_any_test_nothing_is_adjusted() -> None:
+    assert np.isnan(false_discovery_adjusted(np.array([np.nan, np.nan]))).all()
