@@ -11,6 +11,8 @@ from dataclasses import replace
 from bench.analysis.change import Change, Comparison
 
 SUSPECT = ("worse", "better")
+# No answer of statistics: a case that breaks when it is measured again is no pass.
+_TROUBLE = ("failed", "missing", "invalid", "incomparable", "skipped")
 
 
 def suspicious(comparison: Comparison) -> tuple[str, ...]:
@@ -20,10 +22,14 @@ def suspicious(comparison: Comparison) -> tuple[str, ...]:
 
 
 def confirmed(first: Comparison, again: Comparison) -> Comparison:
-    """The first comparison, with every suspect as the second one found it."""
-    second = {(c.case, c.metric): c for pair in again.pairs for c in pair.changes}
+    """The first comparison, with every suspect as the second one found it; what broke there is told as broken."""
+    second = {(c.case, c.metric): c for c in again.changes}
+    trouble = {c.case: c for c in again.changes if c.state in _TROUBLE}
     pairs = tuple(
-        replace(pair, changes=tuple(_settled(c, second.get((c.case, c.metric))) for c in pair.changes))
+        replace(
+            pair,
+            changes=tuple(_settled(c, second.get((c.case, c.metric)) or trouble.get(c.case)) for c in pair.changes),
+        )
         for pair in first.pairs
     )
     return replace(first, pairs=pairs)
@@ -36,4 +42,7 @@ def _settled(change: Change, again: Change | None) -> Change:
         return replace(change, state="unresolved", reason=f"looked {change.state}, but could not be measured again")
     if again.state == change.state:
         return replace(again, reason="told again by new processes")
+    if again.state in _TROUBLE:
+        reason = f"looked {change.state} once, then in new processes: {again.reason}"
+        return replace(again, metric=change.metric, reason=reason)
     return replace(again, state="unresolved", reason=f"looked {change.state} once, {again.state} in new processes")

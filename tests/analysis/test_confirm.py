@@ -41,6 +41,21 @@ def test_a_change_that_does_not_repeat_is_unresolved(again: str) -> None:
     assert (settled.state, settled.reason) == ("unresolved", f"looked worse once, {again} in new processes")
 
 
+@pytest.mark.parametrize("again", ["failed", "invalid", "missing", "incomparable", "skipped"])
+def test_a_suspect_that_then_breaks_is_no_pass(again: str) -> None:
+    second = comparison(change(again, p=None, reason="out of memory"))
+    settled = only(confirmed(comparison(change("worse")), second))
+    assert (settled.state, settled.metric) == (again, "time/forward")
+    assert settled.reason == "looked worse once, then in new processes: out of memory"
+
+
+def test_a_case_that_then_breaks_takes_all_its_suspects_with_it() -> None:
+    first = comparison(change("worse"), Change(case="x", metric="first_call/forward", state="better", p=0.001))
+    second = comparison(Change(case="x", state="missing", reason="has no result"), change("same", "y"))
+    changes = confirmed(first, second).pairs[0].changes
+    assert [(c.metric, c.state) for c in changes] == [("time/forward", "missing"), ("first_call/forward", "missing")]
+
+
 def test_a_suspect_that_could_not_be_measured_again_is_unresolved() -> None:
     settled = only(confirmed(comparison(change("better")), comparison()))
     assert (settled.state, settled.reason) == ("unresolved", "looked better, but could not be measured again")
