@@ -14,13 +14,14 @@ import re
 import sys
 import tokenize
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 
 from bench.errors import BenchError, SuiteError, hint
 from bench.model import Declaration
+from bench.notes import cited
 from bench.suite import Benchmark
 
 # Where the wheel keeps the suites; in a checkout they lie beside the package.
@@ -104,7 +105,8 @@ def _benchmarks_in(file: Path) -> Iterator[Found]:
     declared = _declared_in(load_file(file))
     version = source_version(file) if declared else ""
     for benchmark in declared:
-        yield Found(suite=file.parent.name, benchmark=benchmark, path=file, version=version)
+        known = replace(benchmark, claims=cited(benchmark.claims, file))
+        yield Found(suite=file.parent.name, benchmark=known, path=file, version=version)
 
 
 def _declared_in(module: ModuleType) -> list[Benchmark]:

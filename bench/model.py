@@ -90,6 +90,7 @@ class Claim:
 
     ``of``: the variants it speaks of; empty means all but the baseline.  ``within``: margin as a fraction.
     ``on``: the kind of device it speaks of; empty means any.  ``at``: axis values it is limited to.
+    ``source``: file and line of the note, where ``notes.csv`` lists it (``bench.notes``).
     """
 
     kind: ClaimKind
@@ -99,6 +100,12 @@ class Claim:
     within: float = 0.01
     on: str = ""
     at: Point = ()
+    source: str = ""
+
+    @property
+    def cited(self) -> str:
+        """The note's id, file and line: ``C5, notes/yolo.md:5``; empty without a note."""
+        return ", ".join(part for part in (self.note, self.source) if part)
 
     @property
     def text(self) -> str:

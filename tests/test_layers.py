@@ -14,7 +14,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # A module imports only to its left.  `bench` itself, `axes` and `claims` are what authors import, like `suite`.
 ORDER = (
-    "errors", "metrics", "model", "suite", "discover", "store", "analysis", "report", "interop", "measure", "testing",
+    "errors", "metrics", "model", "notes", "suite", "discover", "store", "analysis", "report", "interop", "measure", "testing",
     "pytest_plugin", "cli",
 )  # fmt: skip
 PLACES = {name: place for place, name in enumerate(ORDER)}
@@ -39,7 +39,7 @@ ONLY_MEASURE = {"torch", "thop", "pynvml"}
 MAY_PRINT = {"cli", "__main__", "report/terminal"}
 MAY_EXIT = {"cli", "__main__"}
 
-LONGEST_FILE, LONGEST_FUNCTION, LARGEST_PACKAGE = 350, 40, 16_500
+LONGEST_FILE, LONGEST_FUNCTION, LARGEST_PACKAGE = 350, 40, 17_000
 
 
 def module_name(file: Path) -> str:

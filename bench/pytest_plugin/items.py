@@ -145,7 +145,7 @@ class ClaimItem(pytest.Item):
         met = {verdict.decision for verdict in self._verdicts}
         told = "\n".join(f"{self.case.id}: {v.metric}: {v.decision}: {v.evidence}" for v in self._verdicts)
         if "refuted" in met:
-            pytest.fail(f"{self.claim.text} {self.claim.note}".rstrip() + f"\n{told}", pytrace=False)
+            pytest.fail(f"{self.claim.text} {self.claim.cited}".rstrip() + f"\n{told}", pytrace=False)
         if met != {"confirmed"}:
             pytest.skip(told)
 

@@ -29,7 +29,7 @@ COLUMNS = (
 MORE_COLUMNS = ("facts", "metronome")
 VERDICT_COLUMNS = (
     *("suite", "benchmark", "case", "claim", "note", "metric", "verdict", "ratio", "low", "high", "margin"),
-    *("processes", "evidence"),
+    *("processes", "evidence", "source"),
 )
 REPRODUCIBILITY_COLUMNS = (
     *("suite", "benchmark", "case", "variant", "level", "knobs", "what", "repeats", "differing", "verdict", "ulp"),
@@ -103,6 +103,7 @@ def verdicts_frame(summary: Summary) -> pd.DataFrame:
             "margin": v.claim.within,
             "processes": v.processes,
             "evidence": v.evidence,
+            "source": v.claim.source,
         }
         for v in summary.verdicts
     ]

@@ -30,7 +30,7 @@ def document(name: str, suites: Iterable[tuple[str, Sequence[ElementTree.Element
 
 
 def _claim(verdict: Verdict) -> ElementTree.Element:
-    note = f" [{verdict.claim.note}]" if verdict.claim.note else ""
+    note = f" [{verdict.claim.cited}]" if verdict.claim.note else ""
     case = _case(verdict.case.id, f"{verdict.claim.text} {verdict.metric}{note}")
     evidence = escape(verdict.evidence, 1000)
     if verdict.decision == "refuted":

@@ -18,7 +18,7 @@ def _paragraph(declaration: Declaration, cases: Sequence[Case]) -> str:
     lines = [f"{declaration.name}: {escape(declaration.question)}"]
     if declaration.skip_reason:
         lines.append(f"  skipped: {escape(declaration.skip_reason)}")
-    lines += [f"  claim {escape(c.text)}{f'  [{escape(c.note)}]' if c.note else ''}" for c in declaration.claims]
+    lines += [f"  claim {escape(c.text)}{f'  [{escape(c.cited)}]' if c.note else ''}" for c in declaration.claims]
     lines += [f"  {case.id}" for case in cases]
     return "\n".join(lines)
 
@@ -39,7 +39,7 @@ def _entry(declaration: Declaration, cases: Sequence[Case]) -> dict[str, object]
         "phases": list(declaration.phases),
         "skipped": declaration.skip_reason,
         "claims": [
-            {"claim": c.text, "note": c.note, "within": c.within, "on": c.on, "at": dict(c.at)}
+            {"claim": c.text, "note": c.note, "source": c.source, "within": c.within, "on": c.on, "at": dict(c.at)}
             for c in declaration.claims
         ],
         "cases": [{"case": c.id, "variant": c.variant, "baseline": c.baseline, "point": dict(c.point)} for c in cases],

@@ -80,7 +80,7 @@ def _finding(finding: Finding) -> Sequence[str]:
         f"**{finding.decision}**{share}",
         code(finding.benchmark),
         code(finding.claim.text),
-        plain(finding.claim.note),
+        plain(finding.claim.cited),
         change(strongest.ratio, strongest.low, strongest.high),
         at + plain(strongest.evidence),
     )

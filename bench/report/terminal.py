@@ -132,7 +132,7 @@ def _show_findings(found: Sequence[Finding], console: Console) -> None:
         table.add_column(overflow="fold")
         claim = None
         for finding in of_benchmark:
-            said = "" if finding.claim == claim else f"{finding.claim.text}  {finding.claim.note}".rstrip()
+            said = "" if finding.claim == claim else f"{finding.claim.text}  {finding.claim.cited}".rstrip()
             claim = finding.claim
             cells = [Text(escape(said), style="bold"), Text(_evidence(finding))]
             if console.width < WIDE:
