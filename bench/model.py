@@ -271,8 +271,9 @@ class Manifest:
     """What a run set out to measure, and how it ended: ``finished`` is empty while it runs or after it was killed.
 
     ``precision`` is the half-width asked for, as a fraction; ``budget`` in seconds; ``stops``: group -> why it
-    stopped; ``ceilings``: measured roofs (``bytes`` in B/s, ``flops`` in FLOP/s) of the device.  ``determinism``: the
-    level of checks, ``off``, ``quick`` or ``full``.
+    stopped; ``reached``: group -> half-width of its widest ratio then, as a fraction; ``ceilings``: measured roofs
+    (``bytes`` in B/s, ``flops`` in FLOP/s) of the device.  ``determinism``: the level of checks, ``off``, ``quick`` or
+    ``full``.
     """
 
     run: str
@@ -288,6 +289,7 @@ class Manifest:
     cases: tuple[Case, ...]
     finished: str = ""
     stops: Mapping[str, StopReason] = field(default_factory=dict)
+    reached: Mapping[str, float] = field(default_factory=dict)
     ceilings: Mapping[str, float] = field(default_factory=dict)
     determinism: str = "off"
     schema: int = SCHEMA

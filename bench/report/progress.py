@@ -53,7 +53,7 @@ class Progress:
         """The rest will take so long."""
         self._ends = self._clock() + seconds_left
 
-    def pass_done(self, pass_: int, precision_reached: Mapping[str, float | None]) -> None:
+    def pass_done(self, pass_: int, precision_reached: Mapping[str, float]) -> None:
         """A pass ended: half-widths reached by group, as fractions."""
         self._precision = _widest(precision_reached)
         self._passes = max(self._passes, pass_)
@@ -95,13 +95,12 @@ class Progress:
         return Text("\n".join(lines), no_wrap=True, overflow="ellipsis")
 
 
-def _widest(precision_reached: Mapping[str, float | None]) -> str:
+def _widest(precision_reached: Mapping[str, float]) -> str:
     """The group that is furthest from being known: ``widest ±1.4 % (conv/…)``."""
-    known = {group: half for group, half in precision_reached.items() if half is not None}
-    if not known:
+    if not precision_reached:
         return "precision not known yet"
-    group = max(known, key=lambda name: known[name])
-    return f"widest ±{share(known[group])} ({escape(group, 60)})"
+    group = max(precision_reached, key=lambda name: precision_reached[name])
+    return f"widest ±{share(precision_reached[group])} ({escape(group, 60)})"
 
 
 class Silence:
@@ -116,7 +115,7 @@ class Silence:
     def expect(self, seconds_left: float) -> None:
         pass
 
-    def pass_done(self, pass_: int, precision_reached: Mapping[str, float | None]) -> None:
+    def pass_done(self, pass_: int, precision_reached: Mapping[str, float]) -> None:
         pass
 
     def message(self, text: str) -> None:

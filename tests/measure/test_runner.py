@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -41,7 +42,7 @@ class Heard:
     def process_done(self, pass_: int, group: str, seconds: float) -> None:
         self.lines.append(f"pass {pass_}: {group.partition('[')[0].removeprefix('odd/')}")
 
-    def pass_done(self, pass_: int, precision_reached: Mapping[str, float | None]) -> None:
+    def pass_done(self, pass_: int, precision_reached: Mapping[str, float]) -> None:
         self.lines.append(f"pass {pass_} done")
 
     def message(self, text: str) -> None:
@@ -150,8 +151,23 @@ def test_equal_ratios_are_precise_at_the_first_look(story: Callable[..., Story])
     told = story()
     told.go(processes=None)
     assert told.numbers()["question.a"] == list(range(MINIMUM + 1))
-    assert set(read_manifest(told.folder).stops.values()) == {"precise"}
-    assert read_manifest(told.folder).finished
+    left = read_manifest(told.folder)
+    assert set(left.stops.values()) == {"precise"}
+    assert left.reached.keys() == left.stops.keys()
+    assert set(left.reached.values()) == {0.0}
+    assert left.finished
+
+
+def test_the_precision_reached_is_told_of_every_group_that_has_one(story: Callable[..., Story]) -> None:
+    told, calls = story(), itertools.count(1)
+    told.launcher.script = lambda name, what: 1e-3 * (1 + 0.01 * (next(calls) % 7))
+    told.go(processes=1)
+    assert read_manifest(told.folder).reached == {}
+    told = story()
+    told.launcher.script = lambda name, what: 1e-3 * (1 + 0.01 * (next(calls) % 7))
+    told.go(processes=MINIMUM)
+    (half,) = read_manifest(told.folder).reached.values()
+    assert 0 < half < 0.1
 
 
 def test_a_budget_that_ends_in_the_middle_of_a_pass_ends_the_run_and_grants_every_group_a_first_process(
