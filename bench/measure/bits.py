@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from typing import Any, cast
+import math
+from collections.abc import Iterator, Mapping
 
 import numpy
 import torch
 
 Named = dict[str, torch.Tensor]
+
+_PIECE = 1 << 24  # elements
 
 # Integers as wide as each floating dtype, in which neighbouring values are neighbours.
 _INTEGERS = {
@@ -24,7 +26,10 @@ def same_bits(a: torch.Tensor, b: torch.Tensor) -> bool:
     """Equal dtype, shape and bytes in logical order: strides do not matter, -0.0 and NaN payloads do."""
     if a.dtype != b.dtype or a.shape != b.shape:
         return False
-    return bool(numpy.array_equal(_words(a), _words(b)))
+    if a.device == b.device and a.device.type != "cpu":  # where they are: copying takes longer than comparing
+        return torch.equal(_words(_dense(a)), _words(_dense(b)))
+    # NumPy: torch would wake its threads for this, which cost more than they save.
+    return bool(numpy.array_equal(_words(_plain(a)).numpy(), _words(_plain(b)).numpy()))
 
 
 def digest(tensor: torch.Tensor) -> str:
@@ -96,14 +101,20 @@ def relative_error(value: torch.Tensor, reference: torch.Tensor) -> float:
 
 def _distance(value: torch.Tensor, reference: torch.Tensor) -> float:
     """Largest absolute difference; NaN where only one is finite."""
-    a, b = _double(value), _double(reference)
-    unequal = ~((a == b) | (a.isnan() & b.isnan()))
-    return float((a - b)[unequal].abs().max()) if bool(unequal.any()) else 0.0
+    widest = 0.0
+    for a, there in zip(_doubles(value), _doubles(reference), strict=True):
+        b = there.to(a.device)
+        unequal = ~((a == b) | (a.isnan() & b.isnan()))
+        here = float((a - b)[unequal].abs().max()) if bool(unequal.any()) else 0.0
+        if math.isnan(here):
+            return here
+        widest = max(widest, here)
+    return widest
 
 
 def _magnitude(reference: torch.Tensor) -> float:
-    finite = _double(reference).abs()
-    return float(finite[finite.isfinite()].max()) if bool(finite.isfinite().any()) else 0.0
+    finite = (piece[piece.isfinite()].abs() for piece in _doubles(reference))
+    return max((float(piece.max()) for piece in finite if len(piece)), default=0.0)
 
 
 def _share(distance: float, scale: float) -> float:
@@ -112,23 +123,31 @@ def _share(distance: float, scale: float) -> float:
     return distance / scale if scale and distance == distance else float("inf")
 
 
-def _double(tensor: torch.Tensor) -> torch.Tensor:
-    plain = _plain(tensor)
-    return (torch.view_as_real(plain) if plain.is_complex() else plain).double()
+def _doubles(tensor: torch.Tensor) -> Iterator[torch.Tensor]:
+    """The values in their logical order as float64, a piece at a time: what fills a GPU need not fit it twice."""
+    dense = _dense(tensor)
+    real = torch.view_as_real(dense) if dense.is_complex() else dense
+    for piece in torch.split(real.reshape(-1), _PIECE):
+        yield piece.double()
+
+
+def _dense(tensor: torch.Tensor) -> torch.Tensor:
+    """The values where they are, dense and as they read."""
+    detached = tensor.detach()
+    dense = detached if detached.layout == torch.strided else detached.to_dense()
+    return dense.resolve_conj().resolve_neg()
 
 
 def _plain(tensor: torch.Tensor) -> torch.Tensor:
-    """The values on the CPU, dense and as they read."""
-    detached = tensor.detach()
-    dense = detached if detached.layout == torch.strided else detached.to_dense()
-    return dense.cpu().resolve_conj().resolve_neg()
+    """The same on the CPU."""
+    return _dense(tensor).cpu()
 
 
-def _words(tensor: torch.Tensor) -> numpy.ndarray[Any, Any]:
-    """The elements as integers, for NumPy: torch would wake its threads for this, which cost more than they save."""
-    flat = _plain(tensor).contiguous().reshape(-1)
+def _words(dense: torch.Tensor) -> torch.Tensor:
+    """The elements as integers in their logical order."""
+    flat = dense.contiguous().reshape(-1)
     wide: torch.dtype = {1: torch.uint8, 2: torch.int16, 4: torch.int32}.get(flat.element_size(), torch.int64)
-    return cast("numpy.ndarray[Any, Any]", flat.view(wide).numpy())
+    return flat.view(wide)
 
 
 def _rows(tensor: torch.Tensor) -> torch.Tensor:

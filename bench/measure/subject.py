@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import repeat
@@ -108,9 +109,15 @@ def cotangents(outputs: Sequence[torch.Tensor], seed: int) -> list[torch.Tensor]
 
     Not ones: ``out.sum().backward()`` hides the order of accumulation and is all but zero through BatchNorm.
     """
-    generator = torch.Generator().manual_seed(seed + _ANOTHER_STREAM)
-    drawn = [torch.randn(out.shape, generator=generator, device="cpu") for out in outputs]
+    drawn = _drawn(tuple(out.shape for out in outputs), seed + _ANOTHER_STREAM)
     return [torch.empty_like(out).copy_(d) for d, out in zip(drawn, outputs, strict=True)]
+
+
+@functools.lru_cache(maxsize=1)
+def _drawn(shapes: Sequence[torch.Size], seed: int) -> list[torch.Tensor]:
+    """Kept until others are asked for: for the results of a GPU drawing takes half a second, and all variants ask."""
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randn(shape, generator=generator, device="cpu") for shape in shapes]
 
 
 def differentiated(subject: Subject) -> list[torch.Tensor]:

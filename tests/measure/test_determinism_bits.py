@@ -5,6 +5,7 @@ import hashlib
 import pytest
 import torch
 
+from bench.measure import bits
 from bench.measure.bits import (
     describe,
     differing,
@@ -12,6 +13,7 @@ from bench.measure.bits import (
     digest_of_all,
     errors,
     first_difference,
+    relative_error,
     same_bits,
     ulp_distance,
     widest_ulp,
@@ -93,6 +95,27 @@ def test_errors_are_relative_to_the_largest_of_the_whole_result() -> None:
     found = errors(results, reference)
     assert found["weight"] == pytest.approx(0.01)
     assert found["bias"] == pytest.approx(2e-9)
+
+
+@pytest.mark.parametrize("odd", [5.0, -0.0, float("inf"), float("nan")])
+def test_a_large_result_is_compared_in_pieces(odd: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    reference = torch.arange(1.0, 11.0).reshape(2, 5)
+    results = reference.clone()
+    results[1, 2] = odd
+    whole = relative_error(results, reference.t().contiguous().t())
+    monkeypatch.setattr(bits, "_PIECE", 3)
+    assert relative_error(results, reference.t().contiguous().t()) == whole
+    assert whole == {5.0: 0.3, -0.0: 0.8}.get(odd, float("inf"))
+
+
+@pytest.mark.cuda
+def test_results_on_a_gpu_are_compared_there_as_here() -> None:
+    here = torch.randn(1000)
+    there, other = here.cuda(), here.cuda()
+    other[7] = -other[7]
+    assert same_bits(there, there.clone())
+    assert not same_bits(there, other)
+    assert relative_error(other, there) == relative_error(other.cpu(), here) == relative_error(other, here)
 
 
 def test_sparse_results_are_compared_by_value() -> None:

@@ -191,6 +191,15 @@ def test_cotangents_are_the_same_for_every_layout_and_follow_it() -> None:
     assert (a.stride(), b.stride()) == (rows.stride(), columns.stride())
 
 
+def test_cotangents_are_drawn_once_for_all_variants(monkeypatch: pytest.MonkeyPatch) -> None:
+    outputs = [torch.empty(2, 5), torch.empty(3)]
+    first = cotangents(outputs, 11)
+    monkeypatch.setattr(torch, "randn", None)
+    assert all(map(torch.equal, cotangents(outputs, 11), first))
+    first[0].zero_()  # whoever writes into his own does not write into the others'
+    assert cotangents(outputs, 11)[0].any()
+
+
 def test_backward_is_with_respect_to_floating_inputs_and_parameters() -> None:
     subject = Subject(nn.Embedding(5, 2), torch.tensor([1, 2]))
     require_gradients(subject)
