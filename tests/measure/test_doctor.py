@@ -201,6 +201,24 @@ def test_a_gpu_whose_driver_cannot_be_asked_is_still_diagnosed(
     assert findings["cuda:0 mig"].fact == "nvidia-ml-py is not installed"
 
 
+def test_a_gpu_that_refuses_a_context_is_a_problem_and_no_traceback(
+    torch: ScriptedTorch, library: ScriptedNvml, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(_: object) -> None:
+        raise RuntimeError("CUDA error: all CUDA-capable devices are busy or unavailable\nCUDA kernel errors might be")
+
+    monkeypatch.setattr(torch.cuda, "set_device", busy)
+    (finding,) = doctor_gpu.diagnose(torch)
+    assert (finding.topic, finding.level) == ("cuda:0 context", "problem")
+    assert finding.fact.endswith("all CUDA-capable devices are busy or unavailable")
+    assert "nvidia-smi" in finding.remedy
+
+
+def test_clocks_that_somebody_locked_are_as_they_should_be(torch: ScriptedTorch, library: ScriptedNvml) -> None:
+    library.answers["nvmlDeviceGetCurrentClocksEventReasons"] = lambda _: 0x2
+    assert on_gpu(torch)["cuda:0 clocks"].level == "ok"
+
+
 def test_a_gpu_that_this_torch_was_not_built_for_is_a_problem(torch: ScriptedTorch, library: ScriptedNvml) -> None:
     torch.cuda.architectures = ["sm_100"]
     (finding,) = doctor_gpu.diagnose(torch)
