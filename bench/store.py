@@ -148,18 +148,25 @@ def read_records(folder: Path) -> tuple[tuple[Record, ...], int]:
     if not path.is_file():
         raise BenchError(f"{folder} holds no {RECORDS}: name the folder of a report")
     records, broken = [], 0
-    with open(path, encoding="utf-8", errors="replace") as file:
+    with _opened(path) as file:
         for number, line in enumerate(file, 1):
             try:
                 data = json.loads(line)
                 if (schema := int(data["schema"])) <= SCHEMA:
                     records.append(from_json(Record, data))
                     continue
-            except (ValueError, KeyError, TypeError, AttributeError):
+            except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
                 broken += bool(line.strip())
                 continue
             raise BenchError(f"{path}:{number}: schema {schema} is newer than this bench ({SCHEMA}): upgrade it")
     return tuple(records), broken
+
+
+def _opened(path: Path) -> typing.TextIO:
+    try:
+        return open(path, encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise cannot_read(path, error) from None
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -174,7 +181,7 @@ def read_manifest(folder: Path) -> Manifest:
 def read_environments(folder: Path) -> dict[str, Environment]:
     """Environment key -> environment; empty when the run ended before its first process."""
     path = folder / ENVIRONMENT
-    if not path.exists():
+    if not os.path.lexists(path):
         return {}
     data = _read_json(path)
     try:
@@ -188,5 +195,5 @@ def _read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BenchError(f"cannot read {path}: {error.strerror}") from None
-    except ValueError as error:
-        raise BenchError(f"{path}: not JSON ({error})") from None
+    except (ValueError, RecursionError) as error:
+        raise BenchError(f"{path}: not JSON ({error}); is the file cut off?") from None

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from bench.errors import BenchError
 from bench.model import SCHEMA, Case, Check, Claim, Environment, Manifest, Record
 from bench.store import (
+    ENVIRONMENT,
     MANIFEST,
     RECORDS,
     Store,
@@ -111,10 +112,22 @@ def test_a_resumed_run_does_not_write_onto_a_line_cut_short(tmp_path: Path) -> N
     assert read_records(tmp_path) == ((FULL, FULL), 1)
 
 
-NO_RECORDS = ["{}", "[]", "null", "3", '{"schema": 1}', '{"schema": "x"}', '{"schema": 1, "case": 3}', "\0\0"]
+NO_RECORDS = {
+    "{}": "{}",
+    "a list": "[]",
+    "null": "null",
+    "a number": "3",
+    "no case": '{"schema": 1}',
+    "a schema in words": '{"schema": "x"}',
+    "a schema without end": '{"schema": Infinity}',
+    "a schema of 5,000 digits": f'{{"schema": {"1" * 5000}}}',
+    "a case that is none": '{"schema": 1, "case": 3}',
+    "nested too deeply": "[" * 100_000 + "]" * 100_000,
+    "NUL bytes": "\0\0",
+}
 
 
-@pytest.mark.parametrize("line", NO_RECORDS)
+@pytest.mark.parametrize("line", NO_RECORDS.values(), ids=NO_RECORDS.keys())
 def test_lines_that_are_no_records_are_counted(tmp_path: Path, line: str) -> None:
     fill(tmp_path, FULL)
     with open(tmp_path / RECORDS, "a", encoding="utf-8") as file:
@@ -198,12 +211,33 @@ def test_the_manifest_comes_back_as_it_was(tmp_path: Path) -> None:
         ("{", r"manifest\.json: not JSON \("),
         ("{}", r"manifest\.json: not a manifest of bench"),
         ("[]", "not a manifest"),
+        ("[" * 100_000 + "]" * 100_000, r"manifest\.json: not JSON \(.*\); is the file cut off\?"),
+        ("1" * 5000, r"manifest\.json: not"),
     ],
 )
 def test_a_manifest_that_cannot_be_read_is_named(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / MANIFEST).write_text(text, encoding="utf-8")
     with pytest.raises(BenchError, match=message):
         read_manifest(tmp_path)
+
+
+def test_environments_that_cannot_be_read_are_not_taken_for_none(tmp_path: Path) -> None:
+    assert read_environments(tmp_path) == {}
+    (tmp_path / ENVIRONMENT).symlink_to(ENVIRONMENT)
+    with pytest.raises(BenchError, match=r"cannot read .*environment\.json: Too many levels of symbolic links"):
+        read_environments(tmp_path)
+
+
+def test_records_that_the_system_does_not_give_are_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    fill(tmp_path, FULL)
+    monkeypatch.setattr("builtins.open", refused)
+    with pytest.raises(BenchError, match=r"records\.jsonl: cannot be read \(Permission denied\)"):
+        read_records(tmp_path)
 
 
 def test_a_missing_manifest_is_named(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def parse(text: str, *, file: str = FILE) -> tuple[Accept, ...]:
     """The entries of an accept file.  Raises BenchError with file and line for what is not one."""
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         found = re.search(r"line (\d+)", str(error))
         where = f", line {found[1]}" if found else ""
         raise BenchError(f"{file}{where}: not TOML: {error}") from None
@@ -93,13 +93,15 @@ def parse(text: str, *, file: str = FILE) -> tuple[Accept, ...]:
 
 
 def _entry(entry: Mapping[str, Any], where: str) -> Accept:
+    if not isinstance(entry, Mapping):
+        raise BenchError(f"{where}: write each entry under a line [[accept]], as {', '.join(_FIELDS)}")
     for name in _FIELDS:
         if name not in entry:
             raise BenchError(f"{where}: the entry has no {name}; it needs {', '.join(_FIELDS)}")
         wanted = datetime.date if name == "expires" else str
         if type(entry[name]) is not wanted or entry[name] == "":
             form = "a date such as 2027-01-31" if name == "expires" else "a text in quotes"
-            raise BenchError(f"{where}: {name} must be {form}, not {entry[name]!r}")
+            raise BenchError(f"{where}: {name} must be {form}, not {entry[name]!r:.60}")
     unknown = entry.keys() - set(_FIELDS)
     if unknown:
         raise BenchError(f"{where}: unknown field {min(unknown)!r}; an entry has {', '.join(_FIELDS)}")

@@ -39,7 +39,7 @@ class Report:
     ``name``: as the user gave it; ``file``: for messages.  ``rows``: case -> metric -> row, in the order of the file.
     ``facts``: fact -> its distinct values; what is not known is absent.  ``planned``: the cases of the manifest.
     ``unfinished``: why this is only a part of a report.  ``unknown``: what another tool's format does not say, so
-    that no difference can be judged.
+    that no difference can be judged.  ``measured``: when, UTC.  ``notes``: what else a reader must know of it.
     """
 
     name: str
@@ -49,6 +49,8 @@ class Report:
     planned: tuple[str, ...] = ()
     unfinished: str = ""
     unknown: str = ""
+    measured: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @cache

@@ -63,7 +63,8 @@ def pytest_benchmark(report: Report) -> Mapping[str, Any]:
         "cpu": {"brand_raw": _fact(report, "cpu")},
         "facts": {key: " | ".join(values) for key, values in report.facts.items()},
     }
-    return {"machine_info": machine, "commit_info": {}, "benchmarks": benchmarks, "version": __version__}
+    measured = {"datetime": report.measured} if report.measured else {}
+    return {"machine_info": machine, "commit_info": {}, "benchmarks": benchmarks, **measured, "version": __version__}
 
 
 def _group(name: Name) -> str:
@@ -132,6 +133,10 @@ def pytorch_hud(report: Report) -> list[dict[str, Any]]:
     ]
 
 
+# What the HUD calls the phases; parameters and multiply-adds belong to neither.
+_MODES = {"inference": "inference", "forward": "training", "backward": "training"}
+
+
 def _subject(row: Row) -> dict[str, Any]:
     name = name_of(row.case)
     if name is None:
@@ -141,7 +146,7 @@ def _subject(row: Row) -> dict[str, Any]:
     return {
         "benchmark": {
             "name": f"{suite}/{benchmark}",
-            "mode": "inference" if "inference" in row.metric else "training",
+            "mode": next((mode for phase, mode in _MODES.items() if phase in row.metric.split("/")), ""),
             "dtype": axes.get("dtype", ""),
             "extra_info": {"device": device, **axes},
         },

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NoReturn
 
 from bench.analysis.reported import Report, Row
 from bench.errors import BenchError
-from bench.report.table import Table
+from bench.report.table import A_NUMBER, Table, numbers
 
 OPERATOR_COLUMNS = ("Case Name", "Execution Time")
 
@@ -47,17 +47,25 @@ class _Json:
 
     @property
     def number(self) -> float:
-        if not isinstance(self.data, (int, float)) or isinstance(self.data, bool) or not math.isfinite(self.data):
-            self.refuse("a number")
-        return float(self.data)
+        found = numbers(str(self.data)) if isinstance(self.data, (int, float)) else ()
+        if not found:
+            self.refuse(A_NUMBER)
+        return found[0]
 
     @property
     def text(self) -> str:
         if not isinstance(self.data, str):
             self.refuse("a text")
-        return str(self.data)
+        return self.data
 
-    def refuse(self, wanted: str) -> None:
+    def names(self, key: str) -> Mapping[str, Any]:
+        """Names and values under a key that may be absent."""
+        found = self.get(key)
+        if found is not None and not isinstance(found, Mapping):
+            self[key].refuse("names with values")
+        return found or {}
+
+    def refuse(self, wanted: str) -> NoReturn:
         raise BenchError(f"{self.file}: {self.at or 'the whole'} is {self.data!r:.40}, not {wanted}")
 
 
@@ -72,8 +80,8 @@ def read_json(file: Path, name: str) -> Report:
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise BenchError(f"{file}, {where}: not JSON ({error.msg}); is the file cut off?") from None
-    except RecursionError:
-        raise BenchError(f"{file}: nested too deeply; this is no benchmark's JSON") from None
+    except ValueError:
+        raise BenchError(f"{file}: holds a number of thousands of digits; this is no benchmark's JSON") from None
     root = _Json(file, data)
     if root.get("machine_info") is not None:
         return _pytest_benchmark(root, name)
@@ -99,7 +107,7 @@ def _pytest_benchmark(root: _Json, name: str) -> Report:
 
 
 def _pyperf(root: _Json, name: str) -> Report:
-    common = root.get("metadata") or {}
+    common = root.names("metadata")
     facts = {"cpu": common.get("cpu_model_name"), "host": common.get("hostname")}
     facts["python"] = str(common.get("python_version") or "").split(" ")[0] or None
     unknown = "pyperf keeps neither the source of a benchmark nor torch's version: what was measured is unknown"
@@ -107,14 +115,15 @@ def _pyperf(root: _Json, name: str) -> Report:
 
 
 def _pyperf_row(item: _Json, common: Mapping[str, Any]) -> Row:
-    about = {**common, **(item.get("metadata") or {})}
+    about = {**common, **item.names("metadata")}
+    unit = str(about.get("unit") or "second")
     # One run is one worker process; the runs that only calibrate hold no values.
     runs = [[value.number for value in run["values"]] for run in item["runs"] if run.get("values")]
     values = tuple(median(run) for run in runs)
     return Row(
         case=str(about.get("name") or item["metadata"]["name"].text),
-        metric="time" if about.get("unit", "second") == "second" else str(about["unit"]),
-        unit=_UNITS.get(str(about.get("unit", "second")), str(about.get("unit"))),
+        metric="time" if unit == "second" else unit,
+        unit=_UNITS.get(unit, unit),
         better="lower",
         status="ok" if values else "failed",
         reason="" if values else "no run holds a value",
@@ -126,14 +135,14 @@ def _pyperf_row(item: _Json, common: Mapping[str, Any]) -> Row:
 def read_operator_benchmark(file: Path, name: str) -> Report:
     """The CSV of PyTorch's operator benchmark: ``Case Name`` and ``Execution Time`` in microseconds.
 
-    Cases that share a name are told apart by their order.
+    Cases that share a name are told apart by what the file has beside it, then by their order.
     """
     table = Table(file, OPERATOR_COLUMNS, "CSV of PyTorch's operator benchmark")
     case_at, time_at = (table.header.index(column) for column in OPERATOR_COLUMNS)
     rows: list[Row] = []
     seen: dict[str, int] = {}
     for line, cells in table:
-        case = cells[case_at]
+        case = _operator_case(cells[case_at], dict(zip(table.header, cells, strict=True)))
         seen[case] = seen.get(case, 0) + 1
         seconds = table.number(line, "Execution Time", cells[time_at])
         rows.append(
@@ -150,6 +159,12 @@ def read_operator_benchmark(file: Path, name: str) -> Report:
         )
     unknown = "PyTorch's operator benchmark keeps one number for each case: its spread is unknown"
     return _report(file, name, rows, {}, unknown)
+
+
+def _operator_case(name: str, cells: Mapping[str, str]) -> str:
+    """``add_M1_N1_K1_cpu (short, backward)``."""
+    more = [cells.get("tag", ""), "backward" if cells.get("run_backward", "").lower() == "true" else ""]
+    return f"{name} ({', '.join(filter(None, more))})" if any(more) else name
 
 
 def _report(file: Path, name: str, rows: list[Row], facts: Mapping[str, Any], unknown: str) -> Report:

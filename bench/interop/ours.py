@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from sys import intern
@@ -15,8 +17,8 @@ from bench.analysis.reported import REPEATS, Report, Row
 from bench.errors import BenchError
 from bench.model import Repeatability, Status
 from bench.report.cells import FACTS, restore
-from bench.report.table import Table, short
-from bench.store import MANIFEST, read_environments, read_manifest
+from bench.report.table import A_NUMBER, Table, numbers, short
+from bench.store import MANIFEST, RECORDS, read_environments, read_manifest
 
 REPORT, REPRODUCIBILITY = "report.csv", "reproducibility.csv"
 
@@ -24,7 +26,9 @@ _NEEDED = (
     *("schema", "case", "metric", "unit", "better", "status", "reason"),
     *("value", "low", "high", "process_values", "version"),
 )
-_CHECKS = ("case", "level", "knobs", "what", "verdict")
+_CHECKS = ("case", "level", "what", "verdict")
+# A number that every Python reads; nobody will change the format a thousand million times.
+_SCHEMA = re.compile(r"[1-9][0-9]{0,8}").fullmatch
 _STATUSES = get_args(Status)
 _VERDICTS: Sequence[str] = get_args(Repeatability)
 
@@ -38,26 +42,30 @@ def read(path: Path, name: str) -> Report:
     folder = path if path.is_dir() else None
     file = path if folder is None else folder / REPORT
     if folder is not None and not file.is_file():
-        raise BenchError(f"{folder}: a folder without {REPORT}; name the folder of a report")
+        cut_off = f"its run was cut off: bench report {folder} writes it from what was kept"
+        known = cut_off if (folder / RECORDS).is_file() else "name the folder of a report"
+        raise BenchError(f"{folder}: a folder without {REPORT}; {known}")
     rows, facts = _read_rows(file)
+    measured = max(facts.pop("time", ("",)))
     if folder is None:
-        return Report(name=name, file=str(file), rows=rows, facts=facts)
+        return Report(name=name, file=str(file), rows=rows, facts=facts, measured=measured)
     for case, checks in _read_checks(folder / REPRODUCIBILITY).items():
         rows.setdefault(case, {}).update(checks)
-    planned, unfinished = _plan(folder, rows)
     facts |= _facts_of(folder)
-    return Report(name=name, file=str(file), rows=rows, facts=facts, planned=planned, unfinished=unfinished)
+    report = Report(name=name, file=str(file), rows=rows, facts=facts, measured=measured)
+    return _with_plan(report, folder)
 
 
-def _plan(folder: Path, rows: Mapping[str, object]) -> tuple[tuple[str, ...], str]:
-    """The cases of the manifest, and what of them is missing when the run did not come to its end."""
-    if not (folder / MANIFEST).exists():
-        return (), ""
+def _with_plan(report: Report, folder: Path) -> Report:
+    """With the cases of the manifest, and what of them is missing when the run did not come to its end."""
+    if not os.path.lexists(folder / MANIFEST):  # a link that leads nowhere is there, and is refused when it is read
+        unknown = f"{report.name} has no {MANIFEST}: whether all of its cases were measured is not known"
+        return replace(report, notes=(unknown,))
     manifest = read_manifest(folder)
     planned = tuple(case.id for case in manifest.cases)
-    if manifest.finished:
-        return planned, ""
-    return planned, f"the run ended early, with {len(rows.keys() & set(planned))} of {len(planned)} cases"
+    known = len(report.rows.keys() & set(planned))
+    early = f"the run ended early, with {known} of {len(planned)} cases"
+    return replace(report, planned=planned, unfinished="" if manifest.finished else early)
 
 
 def _facts_of(folder: Path) -> dict[str, tuple[str, ...]]:
@@ -72,7 +80,7 @@ def _facts_of(folder: Path) -> dict[str, tuple[str, ...]]:
 def _read_rows(file: Path) -> tuple[dict[str, dict[str, Row]], dict[str, tuple[str, ...]]]:
     rows: dict[str, dict[str, Row]] = {}
     table = Table(file, _NEEDED, "report.csv of ours")
-    known = [column for column in FACTS if column in table.header]
+    known = [column for column in (*FACTS, "time") if column in table.header]
     facts_of = _picker(table.header, known)
     seen: set[tuple[str, ...]] = set()
     pick = _picker(table.header, _NEEDED)
@@ -97,15 +105,15 @@ def _picker(header: Sequence[str], columns: Sequence[str]) -> Callable[[Sequence
 
 def _row(table: Table, line: int, cells: Sequence[str]) -> Row:
     schema, case, metric, unit, better, status, reason, value, low, high, process_values, version = cells
-    if not (schema.isdecimal() and int(schema)):
-        table.refuse(line, "schema", f"{schema!r} is not a number of ours")
+    if not _SCHEMA(schema):
+        table.refuse(line, "schema", f"{short(schema)} is not a number of ours")
     if status not in _STATUSES:
-        table.refuse(line, "status", f"{status!r} is none of {', '.join(_STATUSES)}")
+        table.refuse(line, "status", f"{short(status)} is none of {', '.join(_STATUSES)}")
     if better not in ("lower", "higher", ""):
-        table.refuse(line, "better", f"{better!r} is neither lower nor higher nor empty")
+        table.refuse(line, "better", f"{short(better)} is neither lower nor higher nor empty")
     wanted = _unit(metric)
     if wanted is not None and unit != wanted:
-        table.refuse(line, "unit", f"{unit!r}, where {short(metric)} is in {wanted!r}: SI base units only")
+        table.refuse(line, "unit", f"{short(unit)}, where {short(metric)} is in {wanted!r}: SI base units only")
     if status == "ok" and value == "":
         table.refuse(line, "value", "is empty though the status is ok")
     return Row(
@@ -145,24 +153,25 @@ def _value(table: Table, line: int, cell: str, unit: str) -> float | str | None:
 
 
 def _numbers(table: Table, line: int, cell: str) -> tuple[float, ...]:
-    try:
-        numbers = tuple(map(float, cell.split(";"))) if cell else ()
-    except ValueError:
-        numbers = (math.nan,)
-    if not all(map(math.isfinite, numbers)):
-        table.refuse(line, "process_values", f"{short(cell)} is not a list of numbers separated by ';'")
-    return numbers
+    found = numbers(cell)
+    if cell and not found:
+        table.refuse(
+            line, "process_values", f"{short(cell)} is not a list of numbers separated by ';', each {A_NUMBER}"
+        )
+    return found
 
 
 def _read_checks(file: Path) -> dict[str, dict[str, Row]]:
     """The determinism checks as rows ``repeats/<level>/<what>``; of several processes the worst verdict counts."""
     found: dict[str, dict[str, Row]] = {}
-    if not file.exists():
+    if not os.path.lexists(file):
         return found
     table = Table(file, _CHECKS, "reproducibility.csv of ours")
     pick = _picker(table.header, _CHECKS)
+    pick_knobs = _picker(table.header, [name for name in table.header if name == "knobs"])  # earlier ones have none
     for line, cells in table:
-        case, level, knobs, what, verdict = map(restore, pick(cells))
+        case, level, what, verdict = map(restore, pick(cells))
+        knobs = "".join(map(restore, pick_knobs(cells)))
         if verdict not in _VERDICTS:
             table.refuse(line, "verdict", f"{short(verdict)} is none of {', '.join(_VERDICTS)}")
         metric = f"{REPEATS}{level}/{what}" + (f"[{knobs}]" if knobs else "")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-import math
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -13,6 +13,11 @@ from bench.store import cannot_read
 
 # A row of 40 processes is about 2 KiB; a line this long is another kind of file, and is not read to its end.
 LONGEST_LINE_BYTES = 4 << 20
+# Neither `1_000` nor ` 1`, which Python takes for numbers, nor words such as `nan`.
+_NUMBERS = re.compile(r"[0-9eE.;+-]+").fullmatch
+# Nothing that is measured, in SI units, is further from 1; the ratio of any two such numbers is still one.
+_FURTHEST = 1e60
+A_NUMBER = "a number (from 1e-60 to 1e60, with '.')"
 
 
 class Table:
@@ -20,13 +25,14 @@ class Table:
 
     def __init__(self, file: Path, needed: Sequence[str], what: str) -> None:
         self.file = file
-        self._reader = csv.reader(_lines(file), strict=True)
+        self._lines = _lines(file)
+        self._reader = csv.reader(self._lines, strict=True)
         self.header = self._next() or []
         if not self.header:
             raise BenchError(f"{file}: is empty; this is no {what}")
         missing = [column for column in needed if column not in self.header]
         if missing:
-            raise BenchError(f"{file}, line 1: {_what_is_wrong(self.header, missing)}; this is no {what}")
+            raise self._error(f", line 1: {_what_is_wrong(self.header, missing)}; this is no {what}")
 
     def __iter__(self) -> Iterator[tuple[int, list[str]]]:
         width = len(self.header)
@@ -44,22 +50,34 @@ class Table:
         try:
             return next(self._reader, None)
         except csv.Error as error:
-            raise BenchError(f"{self.file}, line {self._reader.line_num}: {error}; is the file cut off?") from None
+            raise self._error(f", line {self._reader.line_num}: {error}; is the file cut off?") from None
 
     def number(self, line: int, column: str, cell: str) -> float | None:
         """A cell as a finite number; None for an empty one."""
         if not cell:
             return None
-        try:
-            number = float(cell)
-        except ValueError:
-            number = math.nan
-        if not math.isfinite(number):
-            self.refuse(line, column, f"{short(cell)} is not a number")
-        return number
+        found = numbers(cell)
+        if len(found) != 1:
+            self.refuse(line, column, f"{short(cell)} is not {A_NUMBER}")
+        return found[0]
 
     def refuse(self, line: int, column: str, why: str) -> NoReturn:
-        raise BenchError(f"{self.file}, line {line}, column {column}: {why}")
+        name = column if column.isprintable() and len(column) <= 40 else short(column)
+        raise self._error(f", line {line}, column {name}: {why}")
+
+    def _error(self, told: str) -> BenchError:
+        self._lines.close()
+        return BenchError(f"{self.file}{told}")
+
+
+def numbers(cell: str) -> tuple[float, ...]:
+    """Numbers separated by ``;``; none when one of them is no number that can be measured."""
+    try:
+        found = tuple(map(float, cell.split(";"))) if _NUMBERS(cell) else ()
+    except ValueError:
+        return ()
+    sizes = [abs(number) for number in found if number]
+    return () if sizes and not (min(sizes) > 1 / _FURTHEST and max(sizes) < _FURTHEST) else found
 
 
 def _what_is_wrong(header: Sequence[str], missing: Sequence[str]) -> str:
@@ -69,7 +87,7 @@ def _what_is_wrong(header: Sequence[str], missing: Sequence[str]) -> str:
     return f"{shown} (it begins with {short(','.join(header[:6]))})"
 
 
-def _lines(file: Path) -> Iterator[str]:
+def _lines(file: Path) -> Generator[str, None, None]:
     """The lines of a text file, each checked before it is used."""
     number = 0
     try:

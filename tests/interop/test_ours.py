@@ -3,19 +3,16 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from builders import case, environment, manifest
-from compared import CASE, HEADER, bits, cells, csv_text, exact, row, times, write
+from bad_input import FILES, FOLDERS, TIME, Make, folder
+from builders import case
+from compared import CASE, HEADER, bits, cells, csv_text, exact, row, write
 
+from bench.analysis.compare import compare
 from bench.errors import BenchError
 from bench.interop.reading import read
-from bench.report.table import LONGEST_LINE_BYTES
-from bench.store import Store
-
-TIME = row(times())
 
 
 def refusal(path: Path) -> str:
@@ -26,17 +23,6 @@ def refusal(path: Path) -> str:
     assert len(text) < 600
     assert str(path) in text
     return text
-
-
-def folder(path: Path, *rows: object, **fields: object) -> Path:
-    """A report folder: manifest, environment and report.csv."""
-    store = Store(path)
-    store.write_manifest(manifest(cases=(case("bias"), case("no_bias")), **fields))
-    store.add_environment(environment(kernel="6.1", affinity=None))
-    store.add_environment(environment(kernel="6.1", threads=2))
-    store.close()
-    write(path / "report.csv", *rows)  # type: ignore[arg-type]
-    return path
 
 
 def test_a_report_csv_is_read_with_its_rows_and_facts(tmp_path: Path) -> None:
@@ -97,103 +83,41 @@ def test_a_folder_gives_the_worst_of_its_determinism_checks(tmp_path: Path) -> N
         read(path)
 
 
-@pytest.mark.parametrize(
-    ("name", "text"), [("environment.json", "[]"), ("environment.json", "{"), ("manifest.json", "[]")]
-)
-def test_a_folder_with_a_broken_file_is_refused(name: str, text: str, tmp_path: Path) -> None:
+def test_checks_of_an_earlier_schema_had_no_knobs(tmp_path: Path) -> None:
     path = folder(tmp_path / "run", TIME)
-    (path / name).write_text(text)
-    with pytest.raises(BenchError, match=name):
-        read(path)
+    checks = [{"case": CASE, "level": "quick", "what": "output", "verdict": "differs"}]
+    (path / "reproducibility.csv").write_text(csv_text(checks, ("case", "level", "what", "verdict")), encoding="utf-8")
+    assert read(path).rows[CASE]["repeats/quick/output"].value == "differs"
 
 
-def test_a_folder_without_a_report_is_refused(tmp_path: Path) -> None:
-    assert "a folder without report.csv" in refusal(tmp_path)
+def test_of_a_folder_without_a_manifest_it_is_said_that_nobody_knows_whether_it_is_whole(tmp_path: Path) -> None:
+    whole, path = folder(tmp_path / "whole", TIME), folder(tmp_path / "run", TIME)
+    (path / "manifest.json").unlink()
+    told = f"{path} has no manifest.json: whether all of its cases were measured is not known"
+    assert (read(path).notes, read(whole).notes) == ((told,), ())
+    for sides in ((path, whole), (whole, path)):
+        assert told in compare([read(side) for side in sides]).pairs[0].notes
 
 
-def edited(edit: Callable[[str], str | bytes]) -> Callable[[Path], None]:
-    def make(path: Path) -> None:
-        changed = edit(csv_text([cells(TIME), cells(exact(1024.0), reason="a quote")]))
-        path.write_bytes(changed.encode() if isinstance(changed, str) else changed)
-
-    return make
-
-
-def cell(name: str, value: object, of: object = TIME) -> Callable[[Path], None]:
-    return lambda path: path.write_text(csv_text([cells(of, **{name: value})]), encoding="utf-8") and None  # type: ignore[arg-type,func-returns-value]
-
-
-def without(column: str) -> Callable[[Path], None]:
-    header = [name for name in HEADER if name != column]
-    return lambda path: path.write_text(csv_text([cells(TIME)], header), encoding="utf-8") and None  # type: ignore[func-returns-value]
-
-
-def one_endless_line(path: Path) -> None:
-    """A gigabyte without a line break, most of it a hole in the file: it must not be read to its end."""
-    with open(path, "wb") as file:
-        file.write(csv_text([]).encode() + b"x" * (LONGEST_LINE_BYTES + 1))
-        file.truncate(1 << 30)
-
-
-def circle(path: Path) -> None:
-    path.symlink_to(path.with_name("other"))
-    path.with_name("other").symlink_to(path)
-
-
-BAD: dict[str, tuple[Callable[[Path], None], str]] = {
-    "cut off inside a cell": (edited(lambda t: t[:-30]), r"line 3: has no end: is the file cut off\?"),
-    "cut off inside a row": (
-        edited(lambda t: t[: t.index(";")] + "\n"),
-        r"line 2, column samples: the line ends before it: is the file cut off\?",
-    ),
-    "cut off inside quotes": (edited(lambda t: t[: t.index(",n=4]")] + "\n"), r"line 2: .*is the file cut off\?"),
-    "a cell too many": (
-        edited(lambda t: t.replace("\n1,", "\n1,1,", 1)),
-        r"line 2, column metronome: 42 cells, where the header has 41",
-    ),
-    "another tool's": (
-        edited(lambda t: "name,mean,stddev\na,1,2\n"),
-        r"line 1: no column schema, case, metric, unit …",
-    ),
-    "no row": (edited(lambda t: t[: t.index("\n") + 1]), "has no rows: nothing was measured"),
-    "empty": (edited(lambda t: ""), "is empty"),
-    "a missing column": (without("process_values"), r"line 1: no column process_values"),
-    "words for a number": (cell("value", "fast"), r"line 2, column value: 'fast' is not a number"),
-    "no number": (cell("value", "nan"), r"line 2, column value: 'nan' is not a number"),
-    "an infinite bound": (cell("low", "inf"), r"line 2, column low: 'inf' is not a number"),
-    "a list of words": (
-        cell("process_values", "1;x"),
-        r"line 2, column process_values: '1;x' is not a list of numbers",
-    ),
-    "an unknown status": (cell("status", "fine"), r"line 2, column status: 'fine' is none of ok, skipped"),
-    "an unknown direction": (cell("better", "up"), r"line 2, column better: 'up' is neither lower nor higher"),
-    "a schema that is none": (cell("schema", "one"), r"line 2, column schema: 'one' is not a number of ours"),
-    "another unit": (cell("unit", "ms"), r"line 2, column unit: 'ms', where 'time/forward' is in 's': SI base units"),
-    "nothing measured, and well": (cell("value", ""), r"line 2, column value: is empty though the status is ok"),
-    "the same case twice": (
-        edited(lambda t: t + t.split("\n")[1] + "\n"),
-        r"line 4, column metric: 'time/forward' of 'conv/.*' stands already on line 2",
-    ),
-    "a NUL byte": (edited(lambda t: t.replace("a quote", "a\0quote").encode()), r"line 3, column \d+: a NUL byte"),
-    "UTF-16": (edited(lambda t: t.encode("utf-16")), r"line 1: is UTF-16; save it as UTF-8"),
-    "Latin-1": (edited(lambda t: t.replace("a quote", "für").encode("latin-1")), r"line 3, column \d+: not UTF-8"),
-    "semicolons": (
-        edited(lambda t: t.replace(",", ";").replace(".", ",")),
-        r"line 1: cells are separated by ';': export with ',' and decimal points",
-    ),
-    "a gigabyte in one line": (one_endless_line, r"line 2: is longer than 4 MiB"),
-    "links in a circle": (circle, r"cannot be read \(Too many levels of symbolic links\)"),
-    "no file": (lambda path: None, "no such file"),
-    "JSON of something else": (edited(lambda t: '{"a": 1}'), "JSON of neither pytest-benchmark nor pyperf"),
-    "JSON that is cut off": (edited(lambda t: '{"a": 1,'), r"line 1, column \d+: not JSON"),
-}
-
-
-@pytest.mark.parametrize(("make", "message"), BAD.values(), ids=BAD.keys())
-def test_bad_input_is_told_with_file_line_and_column(
-    make: Callable[[Path], None], message: str, tmp_path: Path
-) -> None:
+def test_a_report_tells_when_it_was_measured_and_that_is_no_fact_to_compare(tmp_path: Path) -> None:
     path = tmp_path / "report.csv"
+    lines = [cells(TIME, time="2026-01-01T00:00:00Z"), cells(exact(1.0), time="2026-01-02T00:00:00Z")]
+    path.write_text(csv_text(lines), encoding="utf-8")
+    report = read(path)
+    assert (report.measured, "time" in report.facts) == ("2026-01-02T00:00:00Z", False)
+    assert read(write(path, TIME)).measured == ""
+
+
+@pytest.mark.parametrize(("make", "message"), FILES.values(), ids=FILES.keys())
+def test_bad_input_is_told_with_file_line_and_column(make: Make, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "report.csv"
+    make(path)
+    assert re.search(message, refusal(path))
+
+
+@pytest.mark.parametrize(("make", "message"), FOLDERS.values(), ids=FOLDERS.keys())
+def test_a_bad_folder_is_told_with_the_file_that_is_wrong(make: Make, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "run"
     make(path)
     assert re.search(message, refusal(path))
 
