@@ -126,7 +126,7 @@ def _sides(base: Report, new: Report, allow: Collection[str]) -> Sides:
         blocked=f"another {blocking}" if blocking else "",
         unjudged=base.unknown or new.unknown,
         any_version=VERSION in allow,
-        same_software=not any(d.kind == "under test" for d in differ),
+        same_software=all(d.kind == "note" for d in differ),  # threads, too, change bits where they may differ
     )
 
 

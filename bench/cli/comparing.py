@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
 import functools
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,12 +14,16 @@ import typer
 
 from bench.analysis import gate
 from bench.cli import options as o
-from bench.cli.measuring import summary_of
+from bench.cli.measuring import accepts, summary_of
 from bench.cli.options import make_options, seconds
-from bench.cli.saying import progress_until_done, say, typed
+from bench.cli.saying import finish, remark, say, typed
+from bench.errors import BenchError
 
 if TYPE_CHECKING:
     from bench.analysis.change import Comparison
+    from bench.measure.runner import Options
+
+    Judge = Callable[[Path], Comparison]
 
 
 def compare(
@@ -70,54 +76,74 @@ def ab(
     floor: o.Floor = "2%",
     confirm: Annotated[bool, typer.Option("--confirm", help="Measure suspects again; only repeats count.")] = False,
     fail_on: o.States = gate.CHANGES_THAT_FAIL,
+    determinism: Annotated[str, typer.Option(help="off or quick.")] = "quick",
     output: o.Output = "",
     wait: o.Wait = "0s",
 ) -> None:
     """The same suites in two Python environments, or under two settings, interleaved on this machine."""
+    from bench.analysis import accept
     from bench.analysis.compare import STATUSES, exit_status
     from bench.claims import parse_fraction
     from bench.measure import session
-    from bench.measure.ab import measure_ab, parse_arm
+    from bench.measure.ab import judge_ab, measure_ab, parse_arm
 
-    failing = gate.parse_fail_on(fail_on, STATUSES)
+    failing, accepted = gate.parse_fail_on(fail_on, STATUSES), accepts()
     arms = {"a": parse_arm(a, a_setting, a_env, side="a"), "b": parse_arm(b, b_setting, b_env, side="b")}
-    options = make_options(device, tier, processes, precision, budget, seed)
-    folder = session.new_folder(options, output)
-    measure = functools.partial(
-        measure_ab, paths, options, arms=arms, keyword=keyword, command=typed(), wait_seconds=seconds(wait, "--wait")
-    )
-    comparison = _judge(measure, folder, parse_fraction(floor, where="--floor"), confirm=confirm)
+    if determinism == "full":
+        raise BenchError("--determinism full: use off or quick; `bench run` turns the knobs of one environment")
+    options = make_options(device, tier, processes, precision, budget, seed, determinism=determinism)
+    folder, patience = session.new_folder(options, output), seconds(wait, "--wait")
+    judge = functools.partial(judge_ab, floor=parse_fraction(floor, where="--floor"), arms=arms)
+    measure = functools.partial(measure_ab, paths, arms=arms, keyword=keyword, command=typed(), wait_seconds=patience)
+    comparison, finished = _compared(measure, judge, options, folder, confirm=confirm)
+    comparison = accept.excuse(comparison, accepted, datetime.date.today())
     _show(comparison, folder, failing)
-    raise typer.Exit(exit_status(comparison, failing))
+    if not finished:
+        remark("bench: interrupted: this is what was measured until then")
+    raise typer.Exit(exit_status(comparison, failing) if finished else gate.INTERRUPTED)
+
+
+def _compared(
+    measure: Callable[..., None], judge: Judge, options: Options, folder: Path, *, confirm: bool
+) -> tuple[Comparison, bool]:
+    """Both sides measured and compared, with ``confirm`` suspects twice, and whether that came to its end.
+
+    Raises KeyboardInterrupt when it was interrupted before there was anything to compare.
+    """
+    from bench.analysis.confirm import confirmed, suspicious
+    from bench.measure.ab import has_both_sides
+
+    finished = finish(functools.partial(measure, options, folder=folder))
+    if not finished and not has_both_sides(folder):
+        raise KeyboardInterrupt
+    first = _judged(judge, folder)
+    suspects = suspicious(first) if confirm and finished else ()
+    if not suspects:
+        return first, finished
+    once_more, place = dataclasses.replace(options, determinism="off"), folder / "confirm"
+    finished = finish(functools.partial(measure, once_more, folder=place, only=suspects))
+    return confirmed(first, _judged(judge, place) if finished else dataclasses.replace(first, pairs=())), finished
+
+
+def _judged(judge: Judge, folder: Path) -> Comparison:
+    """What stands in a folder, compared; each side gets its tables."""
+    from bench.measure.ab import SIDES
+    from bench.report.files import write_tables
+
+    for side in SIDES:
+        write_tables(summary_of(folder / side), folder / side)
+    return judge(folder)
 
 
 def _show(comparison: Comparison, folder: Path, failing: Collection[str]) -> None:
-    """Print what `ab` found, and leave it in its folder."""
+    """Print what `ab` found, and leave it in its folder in every form."""
     from rich.console import Console
 
-    from bench.report.comparison_html import html
+    from bench.report.comparison_formats import render
     from bench.report.comparison_terminal import show
     from bench.store import write_atomically
 
     show(comparison, failing, Console())
-    write_atomically(folder / "comparison.html", html(comparison, failing))
+    for form, ending in {"html": "html", "markdown": "md", "json": "json", "csv": "csv", "junit": "xml"}.items():
+        write_atomically(folder / f"comparison.{ending}", render(comparison, form, failing))
     say(f"reports: {folder}/a and {folder}/b; the comparison: {folder}/comparison.html")
-
-
-def _judge(measure: Callable[..., None], folder: Path, floor: float, *, confirm: bool) -> Comparison:
-    """Measure, and with ``confirm`` measure the suspects again."""
-    from bench.analysis.confirm import confirmed, suspicious
-    from bench.measure.ab import SIDES, judge_ab
-    from bench.report.files import write_tables
-
-    with progress_until_done() as progress:
-
-        def judged(where: Path, only: Sequence[str]) -> Comparison:
-            measure(folder=where, only=only, progress=progress)
-            for side in SIDES:
-                write_tables(summary_of(where / side), where / side)
-            return judge_ab(where, floor=floor)
-
-        comparison = judged(folder, ())
-        suspects = suspicious(comparison) if confirm else ()
-        return confirmed(comparison, judged(folder / "confirm", suspects)) if suspects else comparison

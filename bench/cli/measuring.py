@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime
 import functools
-import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +13,7 @@ import typer
 from bench.analysis import gate
 from bench.cli import options as o
 from bench.cli.options import make_options, seconds
-from bench.cli.saying import progress_until_done, remark, say, typed
+from bench.cli.saying import finish, remark, say, typed
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def run(
     from bench.measure.workers import prepared
 
     failing = gate.parse_fail_on(fail_on, gate.RUN_STATUSES)
-    accepted = _accepted() if "nondeterministic" in failing else ()
+    accepted = accepts() if "nondeterministic" in failing else ()
     if bool(paths) == bool(resume):
         raise BenchError("name what to measure, as in `bench run suites/conv`, or --resume DIR")
     patience = seconds(wait, "--wait")
@@ -58,7 +57,7 @@ def run(
             measure = functools.partial(
                 session.measure, paths, options, folder=folder, keyword=keyword, command=typed()
             )
-        finished = _finish(functools.partial(measure, launcher=launcher, wait_seconds=patience), quiet)
+        finished = finish(functools.partial(measure, launcher=launcher, wait_seconds=patience), quiet)
     if not finished and not (folder / "records.jsonl").exists():
         raise KeyboardInterrupt
     summary = show_report(folder)
@@ -66,7 +65,7 @@ def run(
     raise typer.Exit(status if finished else gate.INTERRUPTED)
 
 
-def _accepted() -> Sequence[Accept]:
+def accepts() -> Sequence[Accept]:
     """The entries of `bench-accept.toml`, read before measuring: a mistake in it should not cost a run."""
     from bench.analysis import accept
 
@@ -86,17 +85,6 @@ def _unaccepted(summary: Summary, entries: Sequence[Accept]) -> Sequence[Record]
     for sentence in told:
         remark(sentence)
     return records
-
-
-def _finish(measure: Callable[..., None], quiet: bool) -> bool:
-    """Whether measuring came to its end; Ctrl-C, and a CI job that is cancelled, leave what is known so far."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        with progress_until_done(quiet=quiet) as progress:
-            measure(progress=progress)
-    except KeyboardInterrupt:
-        return False
-    return True
 
 
 def summary_of(folder: Path) -> Summary:

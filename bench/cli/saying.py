@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,3 +37,14 @@ def progress_until_done(*, quiet: bool = False) -> Iterator[Progress | Silence]:
         yield progress
     finally:
         progress.close()
+
+
+def finish(measure: Callable[..., None], quiet: bool = False) -> bool:
+    """Whether measuring came to its end; Ctrl-C, and a CI job that is cancelled, leave what is known so far."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with progress_until_done(quiet=quiet) as progress:
+            measure(progress=progress)
+    except KeyboardInterrupt:
+        return False
+    return True

@@ -24,10 +24,11 @@ from bench.measure.runner import Options, Progress, Run, make_groups
 from bench.measure.session import choose, new_manifest, opened
 from bench.measure.workers import prepared
 from bench.model import Record, grouped
-from bench.store import read_records
+from bench.store import RECORDS, read_records
 from bench.suite import Settings
 
 SIDES = ("a", "b")
+_SETTINGS = tuple(f for f in dataclasses.fields(Settings) if f.name != "environment")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +116,7 @@ def parse_arm(python: str, settings: Sequence[str] | None, environment: Sequence
             f"--{side} {python}: no such Python; name the one of an environment, as in /opt/torch210/bin/python"
         )
     pairs = [_pair(text, f"--{side}-env") for text in environment or ()]
-    fields = {f.name: str(f.type) for f in dataclasses.fields(Settings) if f.name != "environment"}
+    fields = {f.name: str(f.type) for f in _SETTINGS}
     values: dict[str, Any] = {}
     for key, text in (_pair(text, f"--{side}-setting") for text in settings or ()):
         name = key.replace(".", "_")
@@ -144,15 +145,36 @@ def _value(text: str, kind: str, where: str) -> bool | int | str:
     return text
 
 
-def judge_ab(folder: Path, *, floor: float) -> Comparison:
+def has_both_sides(folder: Path) -> bool:
+    """Whether something is known of each side, so that there is anything to compare."""
+    return all((folder / side / RECORDS).exists() and read_records(folder / side)[0] for side in SIDES)
+
+
+def judge_ab(folder: Path, *, floor: float, arms: Mapping[str, Arm] | None = None) -> Comparison:
     """What ``measure_ab`` left, compared pair by pair.  Whatever differs between the sides is what was asked about.
 
+    ``arms``: what was asked about, beyond what the sides know of themselves.
     Multiply-adds that one side lacks are no loss: it has no thop, and they are the suite's, not the environment's.
     """
-    reports = [read(folder / side) for side in SIDES]
-    comparison = compare(reports, rule=Rule(floor=floor), allow=("*",), paired=paired_ratios(folder))
+    asked, reports = _asked(arms or {}), {side: read(folder / side) for side in SIDES}
+    sides = [replace(report, facts={**asked.get(side, {}), **report.facts}) for side, report in reports.items()]
+    comparison = compare(sides, rule=Rule(floor=floor), allow=("*",), paired=paired_ratios(folder))
     pairs = tuple(
         replace(pair, changes=tuple(c for c in pair.changes if c.metric != "work/macs(thop)" or c.state == "same"))
         for pair in comparison.pairs
     )
     return replace(comparison, pairs=pairs)
+
+
+def _asked(arms: Mapping[str, Arm]) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Side -> facts for whatever the two were asked to differ in; what only one was told, the other leaves as it is."""
+    told = {side: {"interpreter": arm.python, **_switches(arm.settings)} for side, arm in arms.items()}
+    names = {name for facts in told.values() for name in facts}
+    return {side: {name: (facts.get(name, "as it is"),) for name in sorted(names)} for side, facts in told.items()}
+
+
+def _switches(settings: Settings) -> dict[str, str]:
+    """What settings say, by names as facts have them."""
+    variables = {f"env.{name}": text for name, text in settings.environment.items()}
+    values = {f.name: getattr(settings, f.name) for f in _SETTINGS}
+    return variables | {f"setting.{name}": str(value) for name, value in values.items() if value is not None}

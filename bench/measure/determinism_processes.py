@@ -38,13 +38,15 @@ def repeating(level: str, folder: Path) -> Callable[[Open], Probe] | None:
     return probe
 
 
-def with_other_process(group: Group, records: Sequence[Record], crew: Crew, level: str, folder: Path) -> list[Record]:
-    """The records of process 0 with what one more process got, where each variant is called after another one."""
+def with_other_process(
+    group: Group, records: Sequence[Record], crew: Crew, level: str, folder: Path, side: str = ""
+) -> list[Record]:
+    """The records of a side's process 0 with what one more got, where each variant is called after another one."""
     repeated = {record.case for record in records if record.status == "ok"} if level != "off" else set()
-    kept = [name for name, member in group.members.items() if member.case in repeated]
+    kept = [name for name, member in group.members.items() if member.side == side and member.case in repeated]
     together = [name for name in kept if group.settings(name) is None]
     replies: dict[str, list[Reply]] = defaultdict(list)
-    lend = functools.partial(crew.shared, "", role="another process")
+    lend = functools.partial(crew.shared, side, role="another process")
     # The last goes first, so that there is nobody whom nobody went before.
     for name in (*(together[-1:] if len(together) > 1 else ()), *together):
         replies[name].append(ask_checking(lend, _comparing(group, name, level, folder), crew, group.limit_seconds))
@@ -65,7 +67,7 @@ def _comparing(group: Group, name: str, level: str, folder: Path) -> Probe:
 
 
 def _ask_alone(group: Group, name: str, level: str, folder: Path, crew: Crew) -> Reply:
-    worker = crew.isolated("", settings=group.settings(name))
+    worker = crew.isolated(group.members[name].side, settings=group.settings(name))
     try:
         return ask_checking(lambda: worker, _comparing(group, name, level, folder), crew, group.limit_seconds)
     finally:

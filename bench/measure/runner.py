@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import statistics
 import tempfile
 import time
@@ -181,11 +182,14 @@ class Run:
         level = self._options.determinism
         names = [g.name for g in self._groups if g.found.benchmark.phases]
         self._progress.start(names, self._options.processes or stopping.MINIMUM)
-        for group in self._groups:
-            new = [name for name, member in group.members.items() if self._key(member) not in self._known]
+        for group, side in itertools.product(self._groups, self._targets):
+            own = folder / side  # the sides keep results of the same names
+            own.mkdir(exist_ok=True)
+            members = {name: member for name, member in group.members.items() if member.side == side}
+            new = [name for name, member in members.items() if self._key(member) not in self._known]
             if new:
-                records = gather_facts(group, new, self._crew, self._maker(group), repeating(level, folder))
-                self._keep(group, with_other_process(group, records, self._crew, level, folder))
+                records = gather_facts(group, new, self._crew, self._maker(group), repeating(level, own))
+                self._keep(group, with_other_process(group, records, self._crew, level, own, side))
         self._crew.end_pass()
 
     def _pass_after_pass(self) -> None:
