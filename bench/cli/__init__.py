@@ -41,6 +41,13 @@ def main() -> None:
     sys.exit(status)
 
 
+def _harmless(text: str) -> str:
+    """Two lines at most that no terminal obeys: a message may quote what stood in a file."""
+    from bench.report.words import escape
+
+    return "\n".join(escape(line, 4000) for line in text.split("\n", 1))
+
+
 def explain(error: Exception) -> int:
     """Say what went wrong in a line or two; the exit status that goes with it."""
     # Typer brings its own copy of Click's exceptions from some version on; their message is what they share.
@@ -48,7 +55,7 @@ def explain(error: Exception) -> int:
     if isinstance(error, BenchError) or message:
         text = message() if message else str(error)
         if text:  # without a command the help has said it all
-            remark(f"bench: {text}")
+            remark(f"bench: {_harmless(text)}")
         return gate.USAGE
     remark(f"bench: internal error, {type(error).__name__}: {error}")
     remark("bench: please report it with the traceback that --debug shows")
