@@ -16,7 +16,7 @@ from bench.analysis import gate
 from bench.cli import options as o
 from bench.cli.measuring import accepts, summary_of
 from bench.cli.options import make_options, seconds
-from bench.cli.saying import finish, remark, say, typed
+from bench.cli.saying import finish, say, typed
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -98,8 +98,6 @@ def ab(
     comparison, finished = _compared(measure, judge, options, folder, confirm=confirm)
     comparison = accept.excuse(comparison, accepted, datetime.date.today())
     _show(comparison, folder, failing)
-    if not finished:
-        remark("bench: interrupted: this is what was measured until then")
     raise typer.Exit(exit_status(comparison, failing) if finished else gate.INTERRUPTED)
 
 

@@ -46,5 +46,6 @@ def finish(measure: Callable[..., None], quiet: bool = False) -> bool:
         with progress_until_done(quiet=quiet) as progress:
             measure(progress=progress)
     except KeyboardInterrupt:
+        remark("bench: interrupted")
         return False
     return True
