@@ -149,6 +149,7 @@ def _pair(sides: Sides, changes: Sequence[Change], allow: Collection[str]) -> Pa
 def _notes(sides: Sides, changes: Sequence[Change]) -> Iterator[str]:
     if sides.base.unfinished:
         yield f"{sides.base.name} is not finished: {sides.base.unfinished}"
+    yield from (*sides.base.notes, *sides.new.notes)
     paces = [change.machine for change in changes if change.machine is not None]
     if paces and abs(math.log(median(paces))) > WORTH_TELLING:
         way, by = ("slower", median(paces)) if median(paces) > 1 else ("faster", 1 / median(paces))
