@@ -233,7 +233,7 @@ def _choose(group: Group, warm: Mapping[tuple[str, str], WarmUp]) -> None:
         return
     for phase in group.found.benchmark.phases:
         group.loops[phase] = choose_loops([w.seconds for (_, p), w in warm.items() if p == phase])
-    round_seconds = sum(w.seconds * group.loops[phase] for (_, phase), w in warm.items())
+    round_seconds = sum((w.seconds + w.around) * group.loops[phase] for (_, phase), w in warm.items())
     group.rounds = choose_rounds(round_seconds, len(group.alive))
 
 

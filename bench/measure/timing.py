@@ -27,11 +27,15 @@ LENGTHENED_CALLS = 9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WarmUp:
-    """First call and calls until steady of one phase; ``seconds`` is the steady time of one call."""
+    """First call and calls until steady of one phase; ``seconds`` is the steady time of one call.
+
+    ``around``: what a sample costs beyond that for each of its calls: on CUDA a hold, a flush, and the call again.
+    """
 
     first_call: float
     settle: int
     seconds: float
+    around: float = 0.0
 
 
 def warm_up(device: Device, block: Block) -> WarmUp:
@@ -43,7 +47,8 @@ def warm_up(device: Device, block: Block) -> WarmUp:
         calls, spent = calls + 1, spent + seconds
         calm = calm + 1 if abs(seconds - fastest) <= 0.1 * fastest else 0
         fastest = min(fastest, seconds)
-    return WarmUp(first_call=first, settle=calls, seconds=_in_a_row(device, block, fastest))
+    seconds = _in_a_row(device, block, fastest)
+    return WarmUp(first_call=first, settle=calls, seconds=seconds, around=_around(device, block, seconds))
 
 
 def _in_a_row(device: Device, block: Block, seconds: float) -> float:
@@ -55,6 +60,19 @@ def _in_a_row(device: Device, block: Block, seconds: float) -> float:
     if device.kind != "cpu" or calls < FEW_CALLS:
         return seconds
     return min(seconds, device.sample(block, calls).seconds)
+
+
+def _around(device: Device, block: Block, seconds: float) -> float:
+    """What a sample of some calls takes, beyond the calls; on the CPU it is nothing but the calls."""
+    if device.kind == "cpu":
+        return 0.0
+    calls = max(1, min(FEW_CALLS, int(SAMPLE_SECONDS / max(seconds, 1e-9))))
+
+    def sample(_: int) -> None:
+        device.sample(block, calls)
+
+    device.sample(lambda _: None, 1)  # a device's first sample makes what its flushes need
+    return max(0.0, device.once(sample) / calls - seconds)
 
 
 def choose_loops(seconds: Sequence[float], target_seconds: float = SAMPLE_SECONDS) -> int:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Callable
 
@@ -7,6 +8,7 @@ import pytest
 from scripted_groups import facts, group, measured
 
 from bench.measure.messages import Failure
+from bench.measure.timing import WarmUp
 from bench.measure.workers import WorkerDied
 from bench.model import Record
 from bench.suite import Settings
@@ -78,6 +80,15 @@ def test_a_group_has_one_number_of_loops_which_its_fastest_variant_decides_once(
     second = measured(of, launcher)
     assert {record.samples[0].loops for record in first + second} == {20}
     assert {len(record.samples[0].seconds) for record in first + second} == {of.rounds}
+
+
+def test_where_samples_cost_more_than_their_calls_a_group_takes_fewer_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, costly = group("a", "b"), group("a", "b")
+    measured(plain, ScriptedLauncher())
+    monkeypatch.setattr("bench.testing.WarmUp", functools.partial(WarmUp, around=50e-3))
+    measured(costly, ScriptedLauncher())
+    assert plain.loops == costly.loops
+    assert costly.rounds < plain.rounds
 
 
 def test_records_carry_the_samples_of_their_variant_paired_by_round_with_the_metronomes() -> None:

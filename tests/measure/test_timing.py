@@ -74,7 +74,13 @@ def test_a_launch_on_cuda_is_timed_by_itself() -> None:
     device = ScriptedDevice(lambda: 5e-6)
     device.kind = "cuda"
     warm_up(device, lambda loops: None)
-    assert set(device.transcript) == {"once"}
+    device.transcript.remove("sample of 1")  # of nothing
+    assert device.transcript[-2:] == ["once", "sample of 10"]  # for what a sample costs
+    assert set(device.transcript[:-1]) == {"once"}
+
+
+def test_on_the_cpu_a_sample_costs_what_its_calls_do() -> None:
+    assert warmed(1e-5).around == warmed(1e-1).around == 0.0
 
 
 def test_the_fastest_variant_fills_a_sample_and_all_get_its_loops() -> None:
