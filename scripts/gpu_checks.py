@@ -6,88 +6,20 @@ What a check needs is a Rig; ``gpu_method.py`` builds one of a real GPU, the tes
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Iterator, Sequence
+
+from gpu_cache_checks import cache
+from gpu_rig import Check, Outcome, Rig, outcome, us
 
 from bench.analysis import limits
 from bench.measure import nvml
-from bench.measure.cuda import Cuda
 from bench.measure.device import Block
-from bench.measure.stream import METRONOME_CYCLES, Flush
+from bench.measure.stream import METRONOME_CYCLES
 
-Verdict = Literal["pass", "FAIL", "stated", "not measured"]
-PROVEN_SHARE, CUPTI_SHARE, CLOCK_SHARE, ENERGY_SHARE = 0.95, 0.02, 0.02, 0.10
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """One line of the table."""
-
-    check: str
-    predicted: str
-    measured: str
-    verdict: Verdict
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rig:
-    """A GPU and what the checks need besides: all of it scripted in the tests.
-
-    kernel_seconds: mean device seconds of the kernels of n calls as the profiler (CUPTI) tells; process_seconds: a
-    fresh Python with torch until its first kernel is done; first_calls: name -> a call never made in this process.
-    """
-
-    torch: Any
-    device: Cuda
-    clock: Callable[[], float]
-    wait: Callable[[float], None]
-    kernel_seconds: Callable[[Block, int], float]
-    process_seconds: Callable[[], float]
-    first_calls: Callable[[], dict[str, Block]]
-
-    def spin(self, seconds: float) -> Block:
-        """A kernel of known length: the spin that also holds the stream."""
-        clock_hz = METRONOME_CYCLES / self.device.stream.spin_seconds(METRONOME_CYCLES)
-        cycles = int(seconds * clock_hz)
-        return repeated(lambda: self.torch.cuda._sleep(cycles))
-
-    def matmul(self, size: int) -> Block:
-        """A bf16 matmul of random matrices."""
-        torch, name = self.torch, self.device.torch_name
-        a, b = (torch.randn(size, size, device=name).to(torch.bfloat16) for _ in range(2))
-        return repeated(lambda: torch.mm(a, b))
-
-    def busy(self, block: Block, seconds: float, during: Callable[[], None] = lambda: None) -> int:
-        """Call back to back for so long; how many calls it were."""
-        start, calls = self.clock(), 0
-        while self.clock() - start < seconds:
-            block(20)
-            calls += 20
-            during()
-            self.torch.cuda.synchronize()
-        return calls
-
-
-Check = Callable[[Rig], Iterable[Outcome]]
-
-
-def repeated(call: Callable[[], object]) -> Block:
-    def block(calls: int) -> None:
-        for _ in range(calls):
-            call()
-
-    return block
-
-
-def outcome(check: str, predicted: str, measured: str, agrees: bool | Verdict) -> Outcome:
-    """``agrees``: whether measured is as predicted, or the verdict where that is not the question."""
-    said: Verdict = agrees if isinstance(agrees, str) else "pass" if agrees else "FAIL"
-    return Outcome(check=check, predicted=predicted, measured=measured, verdict=said)
-
-
-def us(seconds: float) -> str:
-    return f"{seconds * 1e6:.2f} us"
+PROVEN_SHARE, CUPTI_SHARE, CLOCK_SHARE, ENERGY_SHARE, FALSE_SHARE = 0.95, 0.02, 0.02, 0.10, 0.05
+LOOKS = 20
+LOAD_SIZE = 8192
+_MINUTES = 120.0  # what a user waits for a whole run
 
 
 def backlog(rig: Rig) -> Iterator[Outcome]:
@@ -138,61 +70,28 @@ def queue(rig: Rig) -> Iterator[Outcome]:
     )
 
 
-def profiler(rig: Rig) -> Iterator[Outcome]:
-    """Device time by events against kernel time by CUPTI."""
-    tiny = rig.spin(0.0)
-    overhead = _hot(rig, tiny) - rig.kernel_seconds(tiny, 20)
-    yield outcome("time between back-to-back kernels", "0 to 3 us", us(overhead), -0.5e-6 <= overhead <= 3e-6)
-    for size in (1024, 2048, 4096, 8192):
-        block = rig.matmul(size)
-        kernel, event = rig.kernel_seconds(block, 20), _hot(rig, block)
-        difference = (event - overhead) / kernel - 1
-        is_long = kernel >= 20e-6
-        yield outcome(
-            f"events against CUPTI, bf16 matmul of {size}",
-            f"within {CUPTI_SHARE:.0%} of {us(kernel)}, less that time" if is_long else "below 20 us: stated",
-            f"{us(event)}, {difference:+.1%}",
-            abs(difference) <= CUPTI_SHARE if is_long else "stated",
-        )
-
-
-def _hot(rig: Rig, block: Block) -> float:
-    block(3)
-    return statistics.median(rig.device.sample(block, 20).siblings["hot"] for _ in range(5))
-
-
 def clock(rig: Rig) -> Iterator[Outcome]:
-    """The metronome against the driver's SM clock, at rest and after two seconds of heavy matmuls."""
-    rig.busy(rig.spin(1e-3), 0.5)  # an idle GPU clocks down
-    yield _clocks(rig, "metronome against NVML's SM clock")
-    counted = dict(nvml.throttle_seconds(rig.device.driver))
-    rig.busy(rig.matmul(8192), 2.0)
-    yield _clocks(rig, "the same after 2 s of bf16 matmuls")
-    now = nvml.throttle_seconds(rig.device.driver)
-    held = {reason: f"{now[reason] - before:.2f} s" for reason, before in counted.items() if now[reason] > before}
-    yield outcome(
-        "held back during these 2 s",
-        "a power cap may show",
-        str(held or "not at all"),
-        "stated" if counted else "not measured",
-    )
+    """The metronome against the driver's SM clock at the same moments, without a load and under heavy matmuls."""
+    yield _clocks(rig, "metronome against NVML's SM clock", rig.spin(1e-3))
+    load = rig.matmul(LOAD_SIZE)
+    rig.busy(load, 2.0)
+    yield _clocks(rig, "the same between bf16 matmuls", load)
 
 
-def _clocks(rig: Rig, check: str) -> Outcome:
-    spin = rig.spin(0.02)
-    told: list[float] = []
-
-    def ask() -> None:
-        value = nvml.sm_clock_hz(rig.device.driver)
-        told.extend([value] if value else [])
-
-    metronome = METRONOME_CYCLES / rig.device.metronomes()["sm_clock"]
-    rig.busy(spin, 0.3, ask)
-    predicted = f"within {CLOCK_SHARE:.0%}"
+def _clocks(rig: Rig, check: str, load: Block) -> Outcome:
+    """Medians of alternate questions: a spin amid the load, and the driver while the load still runs."""
+    spins, told = list[float](), list[float]()
+    for _ in range(LOOKS):
+        load(10)
+        spin = rig.device.stream.span(lambda: rig.torch.cuda._sleep(METRONOME_CYCLES))
+        load(10)
+        told += filter(None, [nvml.sm_clock_hz(rig.device.driver)])
+        rig.torch.cuda.synchronize()
+        spins.append(spin.seconds)
+    predicted = f"medians of {LOOKS} within {CLOCK_SHARE:.0%}"
     if not told:
-        reason = rig.device.driver.absent or "the driver does not tell"
-        return outcome(check, predicted, reason, "not measured")
-    driver = statistics.median(told)
+        return outcome(check, predicted, rig.device.driver.absent or "the driver does not tell", "not measured")
+    metronome, driver = METRONOME_CYCLES / statistics.median(spins), statistics.median(told)
     return outcome(
         check,
         predicted,
@@ -201,44 +100,30 @@ def _clocks(rig: Rig, check: str) -> Outcome:
     )
 
 
-def cache(rig: Rig) -> Iterator[Outcome]:
-    """A canary a quarter of the L2: what is left of it after flushes, and whether a flush leaves dirty lines."""
-    torch, name = rig.torch, rig.device.torch_name
-    l2_bytes = rig.device.flush().l2_bytes
-    canary = torch.zeros(l2_bytes // 16, dtype=torch.int32, device=name)
-    total = torch.zeros((), dtype=torch.int64, device=name)
-
-    def read() -> object:
-        return torch.sum(canary, dim=0, out=total)
-
-    flushes: dict[str, Callable[[], object]] = {"no flush": read}
-    flushes |= {f"{factor}x": Flush(torch, name, factor) for factor in (1, 2, 4)}
-    flushes["2x, writes alone"] = Flush(torch, name, 2).dirty
-    times = {flush: _after(rig, before, read) for flush, before in flushes.items()}
-    said = ", ".join(f"{flush}: {us(seconds)}" for flush, seconds in times.items())
+def held_back(rig: Rig) -> Iterator[Outcome]:
+    """How many samples are flagged throttled, and which of the driver's counters rise meanwhile."""
+    share, counters = _throttled(rig, rig.spin(1e-3))
     yield outcome(
-        "L2: a canary read hot and after flushes",
-        "2x as cold as 4x within 5 %, hot at least 1.2 times faster",
-        said,
-        abs(times["2x"] / times["4x"] - 1) <= 0.05 and times["2x"] >= 1.2 * times["no flush"],
-    )
+        "samples flagged throttled without a load", f"<= {FALSE_SHARE:.0%}", f"{share:.0%}; {counters}",
+        share <= FALSE_SHARE,
+    )  # fmt: skip
+    load = rig.matmul(LOAD_SIZE)
+    rig.busy(load, 2.0)
+    share, counters = _throttled(rig, load)
     yield outcome(
-        "L2: the flush leaves nothing to write back",
-        "not slower than after writes alone",
-        f"{us(times['2x'])} against {us(times['2x, writes alone'])}",
-        times["2x"] <= 1.02 * times["2x, writes alone"],
+        f"bf16 matmuls of {LOAD_SIZE} flagged throttled", "a power cap may show", f"{share:.0%}; {counters}", "stated"
     )
 
 
-def _after(rig: Rig, before: Callable[[], object], call: Callable[[], object]) -> float:
-    """Median device seconds of a call, each time after ``before``."""
-    spans = []
-    for _ in range(30):
-        rig.device.stream.hold(300e-6)
-        before()
-        spans.append(rig.device.stream.span(call))
-    rig.torch.cuda.synchronize()
-    return statistics.median(span.seconds for span in spans)
+def _throttled(rig: Rig, block: Block) -> tuple[float, str]:
+    """The share of samples with the flag, and the counters that rose."""
+    driver, start = rig.device.driver, rig.clock()
+    before = dict(nvml.throttle_seconds(driver))
+    flags = [rig.device.sample(block, 10).flags for _ in range(LOOKS)]
+    after, seconds = nvml.throttle_seconds(driver), rig.clock() - start
+    rose = [f"{reason} {after[reason] - s:.2f} s" for reason, s in before.items() if after.get(reason, s) > s]
+    said = f"of {seconds:.2f} s held back: {', '.join(rose) or 'none'}" if before else "the driver has no counters"
+    return statistics.mean("throttled" in found for found in flags), said
 
 
 def planted(rig: Rig) -> Iterator[Outcome]:
@@ -295,20 +180,22 @@ def ceilings(rig: Rig) -> Iterator[Outcome]:
 
 
 def process_cost(rig: Rig) -> Iterator[Outcome]:
-    """What a process costs, and how many a two-minute run can afford."""
-    seconds = statistics.median(rig.process_seconds() for _ in range(3))
+    """What a worker costs until its libraries are loaded, and how many a two-minute run can afford."""
+    workers = rig.process_seconds()
+    seconds = statistics.median(sum(parts.values()) for parts in workers)
+    parts = (f"{part} {statistics.median(parts[part] for parts in workers):.2f}" for part in workers[0])
     yield outcome(
-        "a fresh process to its first kernel",
-        "1 to 10 s with importing torch",
-        f"{seconds:.2f} s: {int(60 / seconds)} fit into half of a two-minute run",
-        "stated",
+        "a forked worker until its libraries are loaded",
+        "0.2 to 5 s",
+        f"{seconds:.2f} s ({', '.join(parts)}): two minutes afford {int(_MINUTES / seconds)}",
+        0.2 <= seconds <= 5.0,
     )
 
 
 def energy(rig: Rig) -> Iterator[Outcome]:
     """Energy of matmuls by the counter against power times time."""
-    driver, block, powers = rig.device.driver, rig.matmul(8192), list[float]()
-    check, predicted = "energy of bf16 matmuls of 8192", f"counter within {ENERGY_SHARE:.0%} of power x time"
+    driver, block, powers = rig.device.driver, rig.matmul(LOAD_SIZE), list[float]()
+    check, predicted = f"energy of bf16 matmuls of {LOAD_SIZE}", f"counter within {ENERGY_SHARE:.0%} of power x time"
     if nvml.energy_joules(driver) is None or nvml.power_watts(driver) is None:
         measured = driver.absent or "the driver has no counter"
         yield outcome(check, predicted, measured, "not measured")
@@ -333,17 +220,44 @@ def _idle_watts(rig: Rig) -> float:
     return ((nvml.energy_joules(rig.device.driver) or 0.0) - before) / (rig.clock() - start)
 
 
-CHECKS: tuple[Check, ...] = (backlog, queue, profiler, clock, cache, planted, ceilings, process_cost, energy)
+def profiler(rig: Rig) -> Iterator[Outcome]:
+    """Device time by events against kernel time by CUPTI, of the same calls."""
+    sizes, predicted = (1024, 2048, 4096, 8192), f"within {CUPTI_SHARE:.0%}"
+    tiny = rig.profiled(rig.spin(0.0), 20)
+    found = [rig.profiled(rig.matmul(size), 20) for size in sizes]
+    if tiny is None or None in found:
+        yield outcome("events against CUPTI", predicted, "the profiler saw no kernels", "not measured")
+        return
+    between = tiny.event_seconds - tiny.kernel_seconds
+    yield outcome("time between back-to-back kernels", "0 to 3 us", us(between), -0.5e-6 <= between <= 3e-6)
+    for size, one in zip(sizes, filter(None, found), strict=True):
+        difference = (one.event_seconds - between) / one.kernel_seconds - 1
+        is_long = one.kernel_seconds >= 20e-6
+        yield outcome(
+            f"events against CUPTI, bf16 matmul of {size}",
+            f"{predicted} of {us(one.kernel_seconds)}, less that time" if is_long else "below 20 us: stated",
+            f"{us(one.event_seconds)}, {difference:+.1%}",
+            abs(difference) <= CUPTI_SHARE if is_long else "stated",
+        )
+
+
+# The profiler last: CUPTI may stay attached, and slow down what follows.
+CHECKS: tuple[Check, ...] = (
+    backlog, queue, clock, held_back, cache, planted, ceilings, process_cost, energy, profiler,
+)  # fmt: skip
 
 
 def run(rig: Rig, checks: Sequence[Check] = CHECKS) -> list[Outcome]:
-    """All checks; one that breaks is a failure of its own, and the others go on."""
+    """All checks; one that breaks is a failure of its own, and the others go on, until somebody ends it."""
     outcomes: list[Outcome] = []
     for check in checks:
         name = (check.__doc__ or check.__name__).split("\n")[0]
         try:
+            rig.wake()
             outcomes += check(rig)
-        except Exception as error:
-            said = f"{type(error).__name__}: {error}".split("\n")[0]
+        except (Exception, KeyboardInterrupt) as error:
+            said = f"{type(error).__name__}: {error}".split("\n")[0].rstrip(": ")
             outcomes.append(outcome(name, "an answer", said, "FAIL"))
+            if isinstance(error, KeyboardInterrupt):
+                break
     return outcomes

@@ -9,91 +9,149 @@ Ends with status 1 when a check fails, 2 when there is no GPU to check.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import dataclasses
 import json
 import math
+import signal
 import statistics
-import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from gpu_checks import Outcome, Rig, repeated, run
+import torch as this_torch
+from gpu_checks import run
+from gpu_rig import Outcome, Profiled, Rig, repeated
 
+from bench.discover import discover
 from bench.errors import BenchError
+from bench.measure.cuda import Cuda
 from bench.measure.device import Block
+from bench.measure.messages import Open, Reply, Request, Take, Warm
+from bench.measure.stream import LONGEST_HOLD_SECONDS, Stream
+from bench.measure.workers import Processes, Worker
 
-_FIRST_KERNEL = "import torch; x = torch.ones(256, 256, device='cuda'); (x @ x).sum().item()"
+# Whose first calls load a library each.
+_LIBRARIES = {"matmul": "suites/matmul/linear_is_matmul.py", "convolution": "suites/conv/bias_before_bn.py"}
+_WORKERS = 3
 
 
-def real_rig(torch_name: str) -> Rig:
-    """The GPU of this machine."""
-    import torch
-
-    from bench.measure.cuda import Cuda
-
-    def kernel_seconds(block: Block, calls: int) -> float:
-        from torch.autograd import DeviceType
-        from torch.profiler import ProfilerActivity, profile
-
-        block(3)
-        torch.cuda.synchronize()
-        with profile(activities=[ProfilerActivity.CUDA]) as profiled:
-            block(calls)
-            torch.cuda.synchronize()
-        events = profiled.profiler.kineto_results.events()
-        return sum(e.duration_ns() for e in events if e.device_type() == DeviceType.CUDA) * 1e-9 / calls
-
-    def process_seconds() -> float:
-        start = time.perf_counter()
-        subprocess.run([sys.executable, "-c", _FIRST_KERNEL], check=True)
-        return time.perf_counter() - start
-
-    def searched(x: torch.Tensor, w: torch.Tensor) -> None:
-        with torch.backends.cudnn.flags(enabled=True, benchmark=True):
-            torch.nn.functional.conv2d(x, w, padding=1)
-
-    def first_calls() -> dict[str, Block]:
-        half = torch.randn(999, 999, device=torch_name).half()
-        x, w = torch.randn(7, 24, 61, 59, device=torch_name), torch.randn(40, 24, 3, 3, device=torch_name)
-        return {
-            "matmul in a type not used so far (library)": repeated(lambda: half @ half),
-            "convolution of a new shape under cudnn.benchmark (search)": repeated(lambda: searched(x, w)),
-            "a kernel not used so far (lazy loading)": repeated(lambda: torch.cumprod(x, dim=0)),
-        }
-
+def rig_of(torch: Any, device: Cuda) -> Rig:
+    """The rig of a GPU of this machine."""
     return Rig(
         torch=torch,
-        device=Cuda(torch_name),
+        device=device,
         clock=time.perf_counter,
         wait=time.sleep,
-        kernel_seconds=kernel_seconds,
-        process_seconds=process_seconds,
-        first_calls=first_calls,
+        profiled=lambda block, calls: profiled(torch, device.stream, block, calls),
+        process_seconds=lambda: process_seconds(device.torch_name),
+        first_calls=lambda: first_calls(torch, device.torch_name),
     )
 
 
+def profiled(torch: Any, stream: Stream, block: Block, calls: int) -> Profiled | None:
+    """Calls behind a hold, between two events, under the profiler; None where it tells of no kernels."""
+    block(3)
+    torch.cuda.synchronize()
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
+        span = stream.held_span(lambda: block(calls), LONGEST_HOLD_SECONDS)
+        torch.cuda.synchronize()
+    events = profile.profiler.kineto_results.events()
+    kernels = kernel_seconds(events, torch.autograd.DeviceType.CUDA)[1:]  # the first one is the hold
+    if not kernels:
+        return None
+    if not span.held:
+        raise BenchError(f"{calls} calls under the profiler took the host longer than {LONGEST_HOLD_SECONDS} s")
+    return Profiled(kernel_seconds=sum(kernels) / calls, event_seconds=span.seconds / calls)
+
+
+def kernel_seconds(events: Iterable[Any], device_type: Any) -> list[float]:
+    """Seconds of each of the profiler's events on the device, in the order in which they began."""
+    ours = sorted((event for event in events if event.device_type() == device_type), key=lambda e: e.start_ns())
+    return [event.duration_ns() * 1e-9 for event in ours]
+
+
+def process_seconds(torch_name: str) -> list[dict[str, float]]:
+    """For each of some workers forked from one server: seconds until it has the device, and those of its firsts."""
+    with contextlib.closing(Processes()) as launcher:
+        launcher.launch().close()  # now the server has imported torch, which no worker pays for
+        return [_parts(launcher, torch_name) for _ in range(_WORKERS)]
+
+
+def _parts(launcher: Processes, torch_name: str) -> dict[str, float]:
+    start = time.perf_counter()
+    with contextlib.closing(launcher.launch()) as worker:
+        _ask(worker, Take(torch_name=torch_name))
+        found = {"device": time.perf_counter() - start}
+        for what, file in _LIBRARIES.items():
+            (one,) = discover([file])
+            case = one.benchmark.cases(one.suite, torch_name.partition(":")[0], "smoke")[0]
+            opened = Open(
+                name=what,
+                file=str(one.path),
+                benchmark=one.benchmark.name,
+                variant=case.variant,
+                like=case.variant,
+                point=case.point,
+                seed=0,
+            )
+            start = time.perf_counter()
+            _ask(worker, opened)
+            found[f"tensors of the {what}"] = time.perf_counter() - start
+            warm_up = _ask(worker, Warm(name=what, phase="forward")).warm_up
+            found[what] = warm_up.first_call if warm_up else math.nan
+    return found
+
+
+def _ask(worker: Worker, request: Request) -> Reply:
+    reply = worker.ask(request)
+    if reply.failure is not None:
+        raise BenchError(f"a worker could not answer {type(request).__name__}: {reply.failure.reason}")
+    return reply
+
+
+def first_calls(torch: Any, torch_name: str) -> dict[str, Block]:
+    """Calls that this process has not made: the first of each kind pays once.  In this order: the library, then it."""
+    x, w = torch.randn(7, 24, 61, 59, device=torch_name), torch.randn(40, 24, 3, 3, device=torch_name)
+
+    def convolve(images: Any, searching: bool) -> None:
+        with torch.backends.cudnn.flags(enabled=True, benchmark=searching):
+            torch.nn.functional.conv2d(images, w, padding=1)
+
+    return {
+        "a library (cuDNN)": repeated(lambda: convolve(x[:5], False)),
+        "a search (cudnn.benchmark, a new shape)": repeated(lambda: convolve(x, True)),
+        "lazy loading (a kernel not used so far)": repeated(lambda: torch.cumprod(x, dim=0)),
+    }
+
+
 def spread(reports: Sequence[Path]) -> str:
-    """Per case and headline time: sd between processes of the first report, and the change to the second."""
+    """Per case and headline time: sd between processes of the first report, and the change to the second.
+
+    The sd between runs is of two runs: what is left of the squared changes without the noise of their processes.
+    """
     first, second = (_headlines(report) for report in reports)
     lines, within, between = [f"{'case and phase':<72} {'processes':>9} {'sd':>7} {'change':>8}"], [], []
-    for name in first.keys() & second.keys():
+    shared = [name for name in first if name in second]
+    for name in sorted(name for name in shared if min(len(first[name]), len(second[name])) > 1):
         logs, others = first[name], second[name]
-        if min(len(logs), len(others)) < 2:
-            continue
+        change = statistics.mean(others) - statistics.mean(logs)
         within.append(statistics.stdev(logs))
-        between.append(statistics.mean(others) - statistics.mean(logs))
-        lines.append(f"{name:<72} {len(logs):>9} {within[-1]:>7.2%} {between[-1]:>+8.2%}")
+        between.append(change**2 - sum(statistics.variance(side) / len(side) for side in (logs, others)))
+        lines.append(f"{name:<72} {len(logs):>9} {within[-1]:>7.2%} {change:>+8.2%}")
+    alone = len(first.keys() ^ second.keys())
+    left_out = f"left out: {alone} in one report only, {len(shared) - len(within)} with a single process"
     if not within:
-        raise BenchError("the two reports have no case with two processes each in common")
-    root = math.sqrt(statistics.mean(change**2 for change in between) / 2)
-    head = f"median sd between processes {statistics.median(within):.2%}; sd between runs {root:.2%}"
-    return "\n".join([lines[0], *sorted(lines[1:]), head])
+        raise BenchError(f"the two reports have no case with two processes each in common; {left_out}")
+    root = math.sqrt(max(0.0, statistics.mean(between)) / 2)
+    head = f"median sd between processes {statistics.median(within):.2%}; sd between runs, of two runs, {root:.2%}"
+    return "\n".join([*lines, f"{head}; {left_out}"])
 
 
-def _headlines(report: Path) -> dict[str, list[float]]:
+def _headlines(report: Path) -> Mapping[str, list[float]]:
     """Case and phase -> log of each process's time."""
     file = report / "report.csv" if report.is_dir() else report
     with open(file, encoding="utf-8", newline="") as stream:
@@ -134,7 +192,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.spread:
             print(spread(options.spread))
             return 0
-        return report(run(real_rig(options.device)), options.json)
+        rig = rig_of(this_torch, Cuda(options.device))
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # what is known when its time is over, is kept
+        return report(run(rig), options.json)
     except (BenchError, OSError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -20,8 +20,8 @@ def measure(torch: Any, torch_name: str, stream: Stream) -> dict[str, float]:
     ``flops`` is the roof over fp32 tensors as this process is set: TF32's where convolutions may use it.  Inputs are
     random: zeros take less power, so they run faster under a power cap.
     """
+    found = {"bytes": copy_rate(torch, torch_name, stream)}
     free, _ = torch.cuda.mem_get_info(torch_name)
-    found = {"bytes": _copy(torch, torch_name, stream, min(_COPY_BYTES, free // 8))}
     has_tensor_cores = torch.cuda.get_device_capability(torch_name) >= (8, 0)
     size = next((n for n in _SIZES if 16 * n * n < free // 2), _SIZES[-1])
     with _matmul_precision(torch, "highest"):
@@ -36,7 +36,10 @@ def measure(torch: Any, torch_name: str, stream: Stream) -> dict[str, float]:
     return found
 
 
-def _copy(torch: Any, torch_name: str, stream: Stream, size_bytes: int) -> float:
+def copy_rate(torch: Any, torch_name: str, stream: Stream) -> float:
+    """Bytes read and written per second by a large copy."""
+    free, _ = torch.cuda.mem_get_info(torch_name)
+    size_bytes = min(_COPY_BYTES, free // 8)
     source = torch.rand(size_bytes // 4, device=torch_name)
     target = torch.empty_like(source)
     return float(2 * source.nbytes / _best(stream, lambda: target.copy_(source)))

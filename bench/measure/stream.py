@@ -105,6 +105,8 @@ class Flush:
     """Leave nothing of a subject in the L2 cache: write twice its size, then read as much that stays clean.
 
     The writes evict, the reads drive out what the writes left dirty; else the timed calls would pay for writing back.
+    All of one type: a sum that widens copies its whole source first.  Made with one flush done, so that what a first
+    one needs (code, a workspace) is no sample's allocation.
     """
 
     FACTOR = 2
@@ -114,16 +116,21 @@ class Flush:
     def __init__(self, torch: Any, torch_name: str, factor: float = FACTOR) -> None:
         properties = torch.cuda.get_device_properties(torch_name)
         self.l2_bytes = int(getattr(properties, "L2_cache_size", 0)) or self.UNKNOWN_L2_BYTES
-        words = int(factor * self.l2_bytes) // 4
+        words = int(factor * self.l2_bytes) // 8
         self._torch = torch
-        self._written = torch.zeros(words, dtype=torch.int32, device=torch_name)
-        self._clean = torch.zeros(words, dtype=torch.int32, device=torch_name)
+        self._written = torch.zeros(words, dtype=torch.int64, device=torch_name)
+        self._read = torch.zeros(words, dtype=torch.int64, device=torch_name)
         self._sum = torch.zeros((), dtype=torch.int64, device=torch_name)
+        self()
 
     def __call__(self) -> None:
         self.dirty()
-        self._torch.sum(self._clean, dim=0, out=self._sum)
+        self.clean()
 
     def dirty(self) -> None:
         """Only the writes; what they leave in the cache is dirty."""
         self._written.fill_(1)
+
+    def clean(self) -> None:
+        """Only the reads; what they leave in the cache needs no writing back."""
+        self._torch.sum(self._read, dim=0, out=self._sum)

@@ -6,7 +6,8 @@ can be compared with what was scripted, to the nanosecond.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,23 @@ LAUNCH_SECONDS, EVENT_SECONDS = 5e-6, 1e-6
 QUEUE_LENGTH = 1024
 BYTES_PER_SECOND = 4e12
 L2_BYTES = 50 << 20
+
+
+@dataclass
+class ScriptedEvent:
+    """An event of the scripted profiler: a kernel."""
+
+    begin: float
+    seconds: float
+
+    def start_ns(self) -> float:
+        return self.begin * 1e9
+
+    def duration_ns(self) -> float:
+        return self.seconds * 1e9
+
+    def device_type(self) -> str:
+        return "CUDA"
 
 
 @dataclass
@@ -30,7 +48,7 @@ class ScriptedGpu:
     l2_bytes: int = L2_BYTES
     bytes_per_second: float = BYTES_PER_SECOND
     counts: bool = True  # whether the allocator counts its calls to the driver
-    worked: float = 0.0  # what a profiler sees: seconds inside kernels
+    kernels: list[ScriptedEvent] = field(default_factory=list)  # what a profiler sees
     resident: dict[str, bool] = field(default_factory=dict)  # what the L2 holds -> whether it is dirty
     stats: dict[str, int] = field(default_factory=lambda: {"num_device_alloc": 0, "num_alloc_retries": 0})
     allocated: int = 0
@@ -39,6 +57,7 @@ class ScriptedGpu:
     high_reserved: int = 0
     pending: list[float] = field(default_factory=list)
     launches: int = 0
+    sums: int = 0
 
     def launch(self, seconds: float, host_seconds: float | None = None) -> None:
         """Put a kernel on the stream; the host waits when the queue is full."""
@@ -46,8 +65,9 @@ class ScriptedGpu:
         self.pending = [end for end in self.pending if end > self.now]
         if len(self.pending) >= self.queue_length:
             self.now = self.pending[-self.queue_length]
-        self.idle_at = max(self.idle_at + self.gap_seconds, self.now) + seconds
-        self.worked += seconds
+        begin = max(self.idle_at + self.gap_seconds, self.now)
+        self.idle_at = begin + seconds
+        self.kernels.append(ScriptedEvent(begin, seconds))
         self.pending.append(self.idle_at)
         self.launches += 1
 
@@ -235,9 +255,19 @@ class ScriptedTorch:
             cudnn=SimpleNamespace(allow_tf32=True, version=lambda: 91002),
             cpu=SimpleNamespace(get_cpu_capability=lambda: "AVX2"),
         )
+        self.autograd = SimpleNamespace(DeviceType=SimpleNamespace(CUDA="CUDA"))
+        self.profiler = SimpleNamespace(profile=self._profile, ProfilerActivity=SimpleNamespace(CUDA="CUDA"))
         self.precision = "highest"
         self.flops = {("float32", "highest"): 60e12, ("float32", "high"): 400e12, ("bfloat16", "highest"): 800e12}
         self.buffers = 0
+
+    @contextlib.contextmanager
+    def _profile(self, *, activities: list[str]) -> Iterator[SimpleNamespace]:
+        """``torch.profiler.profile``: afterwards it tells of the kernels in between, in no order."""
+        assert activities == ["CUDA"]
+        begin, told = len(self.gpu.kernels), list[ScriptedEvent]()
+        yield SimpleNamespace(profiler=SimpleNamespace(kineto_results=SimpleNamespace(events=lambda: told)))
+        told += reversed(self.gpu.kernels[begin:])
 
     def zeros(self, shape: int | tuple[int, ...], *, dtype: str = "float32", device: str) -> Buffer:
         assert device.startswith("cuda")
@@ -257,7 +287,11 @@ class ScriptedTorch:
         return self.zeros(other.nbytes // other.width, device="cuda:0")
 
     def sum(self, source: Buffer, *, dim: int, out: Buffer) -> None:
-        assert (dim, out.nbytes) == (0, 8)
+        assert dim == 0
+        assert source.width == out.width, "ATen copies the whole source to the type of the result first"
+        if self.gpu.sums == 0:
+            self.gpu.allocate(1)  # a workspace, at the first of them
+        self.gpu.sums += 1
         self.gpu.launch(self.gpu.touch(source.name, source.nbytes, dirty=False))
 
     def mm(self, a: Buffer, b: Buffer) -> None:

@@ -11,6 +11,7 @@ from bench.errors import BenchError
 from bench.measure import gpu, nvml
 from bench.measure.cuda import Cuda, Look, is_throttled
 from bench.measure.stream import METRONOME_CYCLES
+from bench.measure.timing import choose_loops, warm_up
 
 
 @pytest.fixture
@@ -144,6 +145,20 @@ def test_the_metronome_is_the_sm_clock(cuda: Cuda, machine: ScriptedGpu) -> None
 def test_once_is_the_synchronised_wall_time_of_one_call(cuda: Cuda, machine: ScriptedGpu) -> None:
     kernel = Kernel(machine, hot_seconds=1e-3, cold_seconds=1e-3)
     assert cuda.once(kernel) == pytest.approx(1e-3 + LAUNCH_SECONDS)
+
+
+@pytest.mark.parametrize("microseconds", [3, 200, 20_000])
+def test_warming_up_tells_what_a_sample_costs_with_its_holds_and_flushes(
+    cuda: Cuda, machine: ScriptedGpu, microseconds: float
+) -> None:
+    block = Kernel(machine, hot_seconds=microseconds * 1e-6, cold_seconds=microseconds * 1e-6)
+    warm = warm_up(cuda, block)
+    loops, before = choose_loops([warm.seconds]), machine.now
+    cuda.sample(block, loops)
+    cost = machine.now - before
+    assert (warm.seconds + warm.around) * loops == pytest.approx(cost, rel=0.3)
+    assert cost > 2.5 * warm.seconds * loops  # cold, hot and by the wall
+    assert cuda.sample(block, 1).flags == ()
 
 
 def test_peak_is_the_second_call_s_and_reserved_the_first_s(cuda: Cuda, machine: ScriptedGpu) -> None:

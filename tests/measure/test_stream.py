@@ -102,6 +102,21 @@ def test_after_a_flush_a_subject_is_cold_and_pays_for_no_write_of_ours(
     assert _device_seconds(machine, kernel) == pytest.approx(25e-6)
 
 
+def test_what_a_first_flush_needs_is_allocated_when_it_is_made(machine: ScriptedGpu, torch: ScriptedTorch) -> None:
+    flush = Flush(torch, "cuda:0")
+    asked = machine.stats["num_device_alloc"]
+    assert asked > 0
+    flush()
+    assert machine.stats["num_device_alloc"] == asked
+
+
+def test_after_reads_alone_nothing_waits_to_be_written_back(machine: ScriptedGpu, torch: ScriptedTorch) -> None:
+    flush = Flush(torch, "cuda:0")
+    kernel = Kernel(machine, hot_seconds=10e-6, cold_seconds=25e-6)
+    flush.clean()
+    assert _device_seconds(machine, kernel) == pytest.approx(25e-6)
+
+
 def test_with_writes_alone_the_subject_would_pay_for_writing_back(machine: ScriptedGpu, torch: ScriptedTorch) -> None:
     flush = Flush(torch, "cuda:0")
     kernel = Kernel(machine, hot_seconds=10e-6, cold_seconds=25e-6)
