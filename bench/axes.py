@@ -76,14 +76,16 @@ def _check_form(name: str, device: str, axes: Any) -> None:
 
 
 def _check_parameters(name: str, device: str, point: Point, build: Callable[..., Any]) -> None:
-    parameters = list(inspect.signature(build).parameters)
+    parameters = inspect.signature(build).parameters
     if not parameters:
         raise SuiteError(f"{name}: the build function takes the variant's value first: write def {name}(value, …)")
-    wanted, given = parameters[1:], [axis for axis, _ in point]
-    if sorted(wanted) != given:
+    first, *wanted = parameters
+    needed = {axis for axis in wanted if parameters[axis].default is inspect.Parameter.empty}
+    given = [axis for axis, _ in point]
+    if not needed <= set(given) <= set(wanted):
         raise SuiteError(
             f"{name}: {device} gives the axes {given}, the build function takes {sorted(wanted)}: "
-            f"write def {name}({', '.join([parameters[0], *given])})"
+            f"write def {name}({', '.join([first, *given])})"
         )
 
 

@@ -140,7 +140,7 @@ def benchmark(
     variants: name -> value; the first is the baseline, the value is the build function's first argument.
     cpu, cuda: axis -> values, or a list of whole points; a string says why the question does not apply there.
         ``cuda`` defaults to ``cpu``.  The first point is the smallest (``--tier smoke``); ``large(value)`` marks
-        what only ``--tier large`` measures.
+        what only ``--tier large`` measures.  An axis that the build function has a default for may be left out.
     claims: what is to be confirmed or refuted: ``lower higher unchanged close identical``.
     phases: of ``forward`` (autograd recording), ``backward``, ``inference`` (``torch.no_grad``); empty: checks only.
     bytes_needed: same arguments as the build function; asked before building, and the case is skipped if the

@@ -65,6 +65,15 @@ def test_cuda_has_the_axes_of_the_cpu_unless_it_has_its_own() -> None:
     assert declare(cuda={"n": [32], "c": [64]}).points("cuda", "large") == ((("c", 64), ("n", 32)),)
 
 
+def test_an_axis_with_a_default_may_be_left_out_on_one_device() -> None:
+    @benchmark(variants={"a": 1}, cpu={"n": [4]}, cuda={"n": [32], "dtype": ["bfloat16"]})
+    def question(value: int, n: int, dtype: str = "float32") -> Subject:
+        return Subject(abs, n)
+
+    assert question.points("cpu", "smoke") == ((("n", 4),),)
+    assert question.points("cuda", "smoke") == ((("dtype", "bfloat16"), ("n", 32)),)
+
+
 def test_a_question_that_does_not_apply_has_no_cases_but_a_reason() -> None:
     question = declare(cpu="cuDNN needs a GPU", cuda=AXES)
     assert question.points("cpu", "large") == question.cases("conv", "cpu", "large") == ()

@@ -30,6 +30,28 @@ def points(layers: Iterable[Layer], **axes: Sequence[Any]) -> list[dict[str, Any
     return [{**layer, **row} for row in rows for layer in layers]
 
 
+def besides(*layers: Layer) -> list[Layer]:
+    """The layers of ResNet-50, VGG and U-Net without these."""
+    return [layer for layer in (*RESNET50, *VGG, UNET) if layer not in layers]
+
+
+def on_gpu(layers: Iterable[Layer], dtype: str) -> list[dict[str, Any]]:
+    """Layers at batches whose data is twice the 50 MB that an H100 caches, or more: small images take more of them."""
+    return [{**layer, "n": _images(layer["hw"]), "dtype": dtype} for layer in layers]
+
+
+def _images(hw: int) -> int:
+    return 1024 if hw < 28 else 256 if hw < 112 else 64
+
+
+def conv_bytes(n: int, c_in: int, c_out: int, k: int, height: int, width: int, groups: int = 1) -> int:
+    """Memory that measuring a convolution takes at most: 100 bytes for every number it reads or writes.
+
+    Inputs, outputs and gradients of some variants beside each other, or their comparison with float64.
+    """
+    return 100 * (n * (c_in + c_out) * height * width + c_out * (c_in // groups) * k * k)
+
+
 def conv_flops(n: int, c_in: int, c_out: int, k: int, height: int, width: int, groups: int = 1) -> dict[str, int]:
     """Floating-point operations of a convolution by phase: a multiply and an add per tap, counted at borders too.
 

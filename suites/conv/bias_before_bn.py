@@ -5,16 +5,19 @@ from torch import nn
 
 from bench import Subject, benchmark, close, higher, large
 
-from ._shapes import CIFAR, CONV2_3X3, CONV2_EXPAND, CONV4_3X3, RESNET50, UNET, VGG, conv_flops, points
+from ._shapes import CIFAR, CONV2_3X3, CONV2_EXPAND, CONV4_3X3, besides, conv_bytes, conv_flops, on_gpu, points
 
 
 @benchmark(
     variants={"no_bias": False, "bias": True},  # the first is the baseline; the value is the first argument
     cpu=points([CIFAR, CONV2_3X3, CONV2_EXPAND, CONV4_3X3], n=[4], dtype=["float32"]),
     cuda=[
-        *points(RESNET50, n=[64], dtype=["bfloat16", "float32"]),
-        *map(large, points([*VGG, UNET], n=[32], dtype=["bfloat16"])),
+        {**CIFAR, "n": 4, "dtype": "bfloat16"},  # launch-bound on purpose
+        *on_gpu([CONV2_3X3, CONV2_EXPAND], "bfloat16"),
+        *map(large, on_gpu(besides(CONV2_3X3, CONV2_EXPAND), "bfloat16")),
+        *map(large, on_gpu(besides(), "float32")),
     ],
+    bytes_needed=lambda bias, n, c_in, c_out, k, hw, dtype: conv_bytes(n, c_in, c_out, k, hw, hw),
     claims=[
         close("output", note="C1"),
         higher("memory/peak", of="bias", note="C4"),

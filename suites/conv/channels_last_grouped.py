@@ -5,7 +5,7 @@ from torch import nn
 
 from bench import Subject, benchmark, close, large, lower
 
-from ._shapes import conv_flops
+from ._shapes import conv_bytes, conv_flops
 
 # ResNeXt-50 32x4d (Xie et al. 2016, table 1), MobileNetV2 (Sandler et al. 2018, table 2) and ConvNeXt-T (Liu et al.
 # 2022, table 9) at 224 pixels; pytorch#34977 reported the last one, 35 times slower than NCHW at the time.
@@ -19,10 +19,13 @@ PYTORCH_34977 = {"c": 2048, "k": 3, "hw": 14, "groups": 32}
     variants={"nchw": torch.contiguous_format, "channels_last": torch.channels_last},
     cpu=[{**layer, "n": 1, "dtype": "float32"} for layer in (RESNEXT, MOBILENET)],
     cuda=[
-        *({**layer, "n": 64, "dtype": "float16"} for layer in (RESNEXT, MOBILENET, CONVNEXT)),
-        *({**layer, "n": 64, "dtype": "float32"} for layer in (RESNEXT, MOBILENET)),
+        {**RESNEXT, "n": 1, "dtype": "float16"},  # launch-bound on purpose
+        *({**layer, "n": 128, "dtype": "float16"} for layer in (RESNEXT, MOBILENET)),
+        *(large({**layer, "n": 128, "dtype": "float32"}) for layer in (RESNEXT, MOBILENET)),
+        large({**CONVNEXT, "n": 128, "dtype": "float16"}),
         large({**PYTORCH_34977, "n": 100, "dtype": "float16"}),
     ],
+    bytes_needed=lambda layout, n, c, k, hw, groups, dtype: conv_bytes(n, c, c, k, hw, hw, groups),
     claims=[lower("time", of="channels_last", note="M6"), close("output", note="M4")],
 )
 def channels_last_grouped(layout, n, c, k, hw, groups, dtype):

@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from bench import Subject, benchmark, close, lower
+from bench import Subject, benchmark, close, large, lower
 
 
 def converted(images, nchw_weight, nhwc_weight):
@@ -21,7 +21,12 @@ def viewed(images, nchw_weight, nhwc_weight):
 @benchmark(
     variants={"converted": converted, "viewed": viewed},
     cpu={"n": [1], "h": [512], "w": [512], "dtype": ["float32"]},
-    cuda={"n": [8], "h": [1080], "w": [1920], "dtype": ["float16", "float32"]},
+    cuda=[
+        {"n": 1, "h": 224, "w": 224, "dtype": "float16"},  # launch-bound on purpose
+        {"n": 8, "h": 1080, "w": 1920, "dtype": "float16"},
+        large({"n": 8, "h": 1080, "w": 1920, "dtype": "float32"}),
+    ],
+    bytes_needed=lambda call, n, h, w, dtype: 100 * n * h * w * (3 + 64 // 4),
     phases=("inference",),
     claims=[
         lower("time", of="viewed", note="M7"),

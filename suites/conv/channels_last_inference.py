@@ -3,15 +3,20 @@
 import torch
 from torch import nn
 
-from bench import Subject, benchmark, close, lower
+from bench import Subject, benchmark, close, large, lower
 
-from ._shapes import CIFAR, CONV2_3X3, CONV2_EXPAND, CONV4_3X3, RESNET50, conv_flops, points
+from ._shapes import CIFAR, CONV2_3X3, CONV2_EXPAND, CONV4_3X3, besides, conv_bytes, conv_flops, on_gpu, points
 
 
 @benchmark(
     variants={"nchw": torch.contiguous_format, "channels_last": torch.channels_last},
     cpu=points([CIFAR, CONV2_3X3, CONV2_EXPAND, CONV4_3X3], n=[2], dtype=["float32"]),
-    cuda=points(RESNET50, n=[32], dtype=["bfloat16", "float32"]),
+    cuda=[
+        *on_gpu([CONV2_3X3], "bfloat16"),
+        *map(large, on_gpu(besides(CONV2_3X3), "bfloat16")),
+        *map(large, on_gpu(besides(), "float32")),
+    ],
+    bytes_needed=lambda layout, n, c_in, c_out, k, hw, dtype: conv_bytes(n, c_in, c_out, k, hw, hw),
     phases=("inference",),
     claims=[lower("time", of="channels_last", on="cpu", note="M2"), close("output", note="M4")],
 )

@@ -3,15 +3,20 @@
 import torch
 from torch import nn
 
-from bench import Subject, benchmark, close, unchanged
+from bench import Subject, benchmark, close, large, unchanged
 
-from ._shapes import CONV2_3X3, CONV2_REDUCE, RESNET50, conv_flops, points
+from ._shapes import CIFAR, CONV2_3X3, CONV2_REDUCE, besides, conv_bytes, conv_flops, on_gpu, points
 
 
 @benchmark(
     variants={"kept": torch.channels_last, "switched": torch.contiguous_format},
     cpu=points([CONV2_REDUCE, CONV2_3X3], n=[1], dtype=["float32"]),
-    cuda=points(RESNET50, n=[64], dtype=["bfloat16"]),
+    cuda=[
+        {**CIFAR, "n": 4, "dtype": "bfloat16"},  # launch-bound on purpose
+        *on_gpu([CONV2_REDUCE], "bfloat16"),
+        *map(large, on_gpu(besides(CONV2_REDUCE), "bfloat16")),
+    ],
+    bytes_needed=lambda input_layout, n, c_in, c_out, k, hw, dtype: conv_bytes(n, c_in, c_out, k, hw, hw),
     phases=("inference",),
     claims=[
         unchanged("time", within="3%", note="M3"),

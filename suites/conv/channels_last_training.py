@@ -5,16 +5,20 @@ from torch import nn
 
 from bench import Subject, benchmark, close, higher, identical, large
 
-from ._shapes import CIFAR, CONV2_3X3, CONV2_EXPAND, RESNET50, UNET, VGG, conv_flops, points
+from ._shapes import CIFAR, CONV2_3X3, CONV2_EXPAND, besides, conv_bytes, conv_flops, on_gpu, points
 
 
 @benchmark(
     variants={"nchw": torch.contiguous_format, "channels_last": torch.channels_last},
     cpu=points([CIFAR, CONV2_3X3, CONV2_EXPAND], n=[2], dtype=["float32"]),
     cuda=[
-        *points(RESNET50, n=[64], dtype=["bfloat16", "float32"]),
-        *map(large, points([*VGG, UNET], n=[32], dtype=["bfloat16", "float32"])),
+        {**CIFAR, "n": 4, "dtype": "bfloat16"},  # launch-bound on purpose
+        *on_gpu([CONV2_3X3], "bfloat16"),
+        *on_gpu([CONV2_3X3], "float32"),
+        *map(large, on_gpu(besides(CONV2_3X3), "bfloat16")),
+        *map(large, on_gpu(besides(CONV2_3X3), "float32")),
     ],
+    bytes_needed=lambda layout, n, c_in, c_out, k, hw, dtype: conv_bytes(n, c_in, c_out, k, hw, hw),
     claims=[
         higher("time", of="channels_last", on="cuda", note="M1"),
         close("output", note="M4"),
@@ -25,7 +29,8 @@ from ._shapes import CIFAR, CONV2_3X3, CONV2_EXPAND, RESNET50, UNET, VGG, conv_f
 def channels_last_training(layout, n, c_in, c_out, k, hw, dtype):
     """Tensor cores want the channels of a pixel side by side; from NCHW cuDNN has to transpose before and after.
 
-    The layouts take different kernels, which add in different orders: close results, seldom the same bits.
+    The layouts take different kernels, which add in different orders: close results, seldom the same bits.  On a GPU
+    PyTorch takes TF32 for convolutions of float32; ``conv/conv_tf32`` asks both layouts without it.
     """
     dtype = getattr(torch, dtype)
     x = torch.randn(n, c_in, hw, hw, dtype=dtype).to(memory_format=layout)

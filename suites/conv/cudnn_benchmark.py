@@ -5,17 +5,18 @@ from torch import nn
 
 from bench import Settings, Subject, benchmark, higher, large, lower
 
-from ._shapes import RESNET50, UNET, VGG, conv_flops, points
+from ._shapes import CONV2_3X3, besides, conv_bytes, conv_flops, on_gpu
 
 
 @benchmark(
     variants={"off": Settings(cudnn_benchmark=False), "on": Settings(cudnn_benchmark=True)},
     cpu="cudnn.benchmark chooses between cuDNN's GPU kernels; what a CPU has instead is in conv/onednn",
     cuda=[
-        *points(RESNET50, n=[64], dtype=["bfloat16", "float32"]),
-        *points(VGG, n=[32], dtype=["float32"]),
-        *map(large, points([UNET], n=[32], dtype=["bfloat16", "float32"])),
+        *on_gpu([CONV2_3X3], "bfloat16"),
+        *map(large, on_gpu(besides(CONV2_3X3), "bfloat16")),
+        *map(large, on_gpu(besides(), "float32")),
     ],
+    bytes_needed=lambda _, n, c_in, c_out, k, hw, dtype: conv_bytes(n, c_in, c_out, k, hw, hw),
     claims=[
         lower("time", of="on", note="B1"),
         higher("memory/peak", of="on", note="B8"),

@@ -6,7 +6,9 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 
-from bench import Settings, Subject, benchmark, higher
+from bench import Settings, Subject, benchmark, higher, large
+
+from ._shapes import conv_bytes
 
 
 def shapes(n, c, count):
@@ -25,7 +27,8 @@ def each(shapes, pixels, weight):
 @benchmark(
     variants={"off": Settings(cudnn_benchmark=False), "on": Settings(cudnn_benchmark=True)},
     cpu="cudnn.benchmark chooses between cuDNN's GPU kernels; what a CPU has instead is in conv/onednn",
-    cuda={"n": [2], "c": [64], "count": [1, 8, 64]},
+    cuda={"n": [2], "c": [64], "count": [1, 64, large(8)]},
+    bytes_needed=lambda _, n, c, count: conv_bytes(n, c, c, 3, 600, 600),
     phases=("inference",),
     claims=[
         higher("first_call", of="on", at={"count": 1}, note="B2"),

@@ -5,7 +5,7 @@ from torch import nn
 
 from bench import Subject, benchmark, large, unchanged
 
-from ._shapes import conv_flops
+from ._shapes import conv_bytes, conv_flops
 
 # A layer reported as slow when dilated (pytorch#15054), and the pyramid of DeepLab v3 at 513 pixels and output
 # stride 16 (Chen et al. 2017, "Rethinking Atrous Convolution").
@@ -21,12 +21,14 @@ ASPP = {"c_in": 2048, "c_out": 256, "h": 33, "w": 33}
         {"n": 1, "c_in": 128, "c_out": 128, "h": 28, "w": 28},
     ],
     cuda=[
-        {"n": 32, **PYTORCH_15054},
-        {"n": 32, "c_in": 512, "c_out": 512, "h": 28, "w": 28},
+        {"n": 1, **PYTORCH_15054},  # launch-bound on purpose
         {"n": 16, **ASPP},
+        large({"n": 512, **PYTORCH_15054}),
+        large({"n": 64, "c_in": 512, "c_out": 512, "h": 28, "w": 28}),
         large({"n": 64, **ASPP}),
         large({"n": 32, "c_in": 64, "c_out": 64, "h": 256, "w": 256}),
     ],
+    bytes_needed=lambda d, n, c_in, c_out, h, w: conv_bytes(n, c_in, c_out, 3, h, w),
     claims=[
         unchanged("work/flops(torch)", note="D1"),
         unchanged("work/macs(thop)", note="D1"),

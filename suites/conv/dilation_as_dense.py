@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 from bench import Subject, benchmark, close, higher, large
 
-from ._shapes import CONV2_3X3, CONV3_3X3, CONV4_3X3, conv_flops, points
+from ._shapes import CIFAR, CONV2_3X3, CONV3_3X3, CONV4_3X3, conv_bytes, conv_flops, points
 
 
 def with_zeros(weight, d):
@@ -22,7 +22,13 @@ def with_zeros(weight, d):
 @benchmark(
     variants={"dilated": False, "zeros": True},
     cpu=points([CONV3_3X3, CONV2_3X3], n=[1], d=[2]),
-    cuda=[*points([CONV3_3X3, CONV4_3X3], n=[64], d=[2]), *map(large, points([CONV3_3X3], n=[64], d=[4]))],
+    cuda=[
+        {**CIFAR, "n": 4, "d": 2},  # launch-bound on purpose
+        {**CONV3_3X3, "n": 256, "d": 2},
+        large({**CONV3_3X3, "n": 256, "d": 4}),
+        large({**CONV4_3X3, "n": 512, "d": 2}),
+    ],
+    bytes_needed=lambda zeros, n, c_in, c_out, k, hw, d: conv_bytes(n, c_in, c_out, k, hw, hw),
     phases=("forward",),
     claims=[
         close("output", note="D4"),

@@ -17,7 +17,12 @@ OPS = {
 @benchmark(
     variants={"as_is": False, "contiguous_first": True},
     cpu={"op": list(OPS), "side": [1024]},
-    cuda={"op": list(OPS), "side": [4096, large(16384)]},
+    cuda=[
+        {"op": "softmax", "side": 256},  # launch-bound on purpose
+        *({"op": op, "side": 8192} for op in OPS),
+        *(large({"op": op, "side": 16384}) for op in OPS),
+    ],
+    bytes_needed=lambda contiguous, op, side: 100 * 2 * side * side,
     phases=("inference",),
     claims=[lower("time", of="contiguous_first", note="K8"), close("output", note="K8")],
 )

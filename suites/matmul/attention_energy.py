@@ -8,7 +8,13 @@ from bench import Subject, benchmark, close, large, unchanged
 @benchmark(
     variants={"contiguous": False, "permuted": True},
     cpu={"n": [8], "c": [64], "pixels": [64, 256], "dtype": ["float32"]},
-    cuda={"n": [8], "c": [64], "pixels": [4096, large(16384)], "dtype": ["bfloat16", "float32"]},
+    cuda=[
+        {"n": 8, "c": 64, "pixels": 64, "dtype": "bfloat16"},  # launch-bound on purpose
+        {"n": 8, "c": 64, "pixels": 4096, "dtype": "bfloat16"},
+        large({"n": 8, "c": 64, "pixels": 4096, "dtype": "float32"}),
+        *(large({"n": 8, "c": 64, "pixels": 8192, "dtype": dtype}) for dtype in ("bfloat16", "float32")),
+    ],
+    bytes_needed=lambda permuted, n, c, pixels, dtype: 100 * n * pixels * (2 * c + pixels),
     claims=[
         unchanged("time", within="3%", note="X8"),
         unchanged("memory/peak", note="X8"),

@@ -1,6 +1,7 @@
 """Is broadcasting in matmul free?"""
 
 from functools import partial
+from math import prod
 
 import torch
 
@@ -30,26 +31,37 @@ def weight(x, y):
 BY_HAND = {shared_rhs: "abmk,bkn->abmn", shared_lhs: "mk,bkn->bmn", weight: "amk,kn->amn"}
 PATTERNS = {by_hand.__name__: (by_hand, equation) for by_hand, equation in BY_HAND.items()}
 
+SMALL = {"pattern": "shared_rhs", "a": 64, "b": 16, "m": 1, "k": 32, "n": 32}
+PYTORCH_154128 = {"pattern": "shared_rhs", "b": 256, "m": 1, "k": 100, "n": 100}
+# The report's matrix has a side of 4096 and just more bytes than a GPU caches; expanded 48 times, this one is as large.
+PYTORCH_18862 = {"pattern": "shared_lhs", "a": 1, "m": 8192, "k": 8192, "n": 1}
+LLAMA = {"pattern": "weight", "a": 8, "b": 1, "m": 1024, "k": 4096, "n": 4096}  # a projection of the 7B model
 
-def bytes_needed(variant, pattern, a, b, m, k, n):
-    """With both operands expanded to the batch of the result, and the result."""
-    return 4 * a * b * (m * k + k * n + m * n)
+
+def bytes_needed(variant, pattern, a, b, m, k, n, dtype="float32"):
+    """Both operands expanded to the batch of the result; beside them what every variant and check holds."""
+    size = {"a": a, "b": b, "m": m, "k": k, "n": n}
+    equation = PATTERNS[pattern][1].replace("->", ",")
+    held = sum(prod(size[axis] for axis in axes) for axes in equation.split(","))
+    return 4 * a * b * (m * k + k * n + m * n) + 100 * held
 
 
 @benchmark(
     variants={name: name for name in ("by_hand", "matmul", "einsum")},
     cpu=[
-        {"pattern": "shared_rhs", "a": 64, "b": 16, "m": 1, "k": 32, "n": 32},
+        SMALL,
         {"pattern": "shared_rhs", "a": 64, "b": 16, "m": 16, "k": 32, "n": 32},
         {"pattern": "shared_lhs", "a": 1, "b": 48, "m": 256, "k": 256, "n": 1},
         {"pattern": "weight", "a": 2, "b": 1, "m": 128, "k": 512, "n": 512},
     ],
     cuda=[
-        {"pattern": "shared_rhs", "a": 256, "b": 256, "m": 1, "k": 100, "n": 100},  # pytorch#154128, a sixteenth
-        {"pattern": "shared_lhs", "a": 1, "b": 64, "m": 2048, "k": 2048, "n": 1},  # pytorch#18862, a twelfth
-        {"pattern": "weight", "a": 8, "b": 1, "m": 1024, "k": 4096, "n": 4096},  # a projection of Llama 7B
-        large({"pattern": "shared_rhs", "a": 4096, "b": 256, "m": 1, "k": 100, "n": 100}),
-        large({"pattern": "shared_lhs", "a": 1, "b": 192, "m": 4096, "k": 4096, "n": 1}),
+        {**SMALL, "dtype": "float32"},  # launch-bound on purpose
+        {**PYTORCH_154128, "a": 512, "dtype": "float32"},  # an eighth of it
+        {**PYTORCH_18862, "b": 16, "dtype": "float32"},  # a third of its bytes
+        {**LLAMA, "dtype": "bfloat16"},
+        large({**LLAMA, "dtype": "float32"}),
+        large({**PYTORCH_154128, "a": 4096, "dtype": "float32"}),
+        large({**PYTORCH_18862, "b": 48, "dtype": "float32"}),  # all its bytes
     ],
     phases=("inference",),
     bytes_needed=bytes_needed,
@@ -59,7 +71,7 @@ def bytes_needed(variant, pattern, a, b, m, k, n):
         close("output", note="X4"),
     ],
 )
-def broadcasting(variant, pattern, a, b, m, k, n):
+def broadcasting(variant, pattern, a, b, m, k, n, dtype="float32"):
     """matmul expands both operands to the batch of the result and calls bmm: where strides cannot say that, it copies.
 
     By hand, and by einsum, the operand that is shared is never copied; what comes out is a transposed view.  A single
@@ -67,6 +79,7 @@ def broadcasting(variant, pattern, a, b, m, k, n):
     """
     by_hand, equation = PATTERNS[pattern]
     size = {"a": a, "b": b, "m": m, "k": k, "n": n}
-    x, y = (torch.randn([size[axis] for axis in axes]) for axes in equation.split("->")[0].split(","))
+    shapes = [[size[axis] for axis in axes] for axes in equation.split("->")[0].split(",")]
+    x, y = (torch.randn(shape, dtype=getattr(torch, dtype)) for shape in shapes)
     calls = {"by_hand": by_hand, "matmul": torch.matmul, "einsum": partial(torch.einsum, equation)}
     return Subject(calls[variant], x, y, flops=2 * a * b * m * k * n)

@@ -22,7 +22,8 @@ def note(x, weight, mode):
 def seen(x, weight, mode):
     """Whether twenty calls give one output and one gradient."""
     searching, deterministic = MODES[mode]
-    with torch.backends.cudnn.flags(benchmark=searching, deterministic=deterministic):
+    tf32 = torch.backends.cudnn.allow_tf32
+    with torch.backends.cudnn.flags(enabled=True, benchmark=searching, deterministic=deterministic, allow_tf32=tf32):
         results = distinct(lambda: with_gradients(same_size, x, weight))
     return torch.tensor(float(results == 1))
 

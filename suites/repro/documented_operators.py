@@ -14,7 +14,7 @@ def ramp(*shape):
     # By NumPy: the first parallel sine of a process may have other bits (docs/determinism.md).
     count = torch.Size(shape).numel()
     values = numpy.sin(0.7 * numpy.arange(count)) * numpy.logspace(-3, 3, count)
-    return torch.from_numpy(values).float().reshape(shape)
+    return torch.as_tensor(values.astype(numpy.float32)).reshape(shape)  # from_numpy would leave them on the CPU
 
 
 def colliding(n, of):

@@ -8,7 +8,8 @@ from bench import Subject, benchmark, higher, unchanged
 @benchmark(
     variants={"1x_work": 1, "64x_work": 64},
     cpu={"elements": [1024]},
-    cuda={"elements": [1 << 22]},
+    cuda={"elements": [1 << 24]},
+    bytes_needed=lambda times, elements: 24 * 64 * elements,
     phases=("inference",),
     claims=[
         higher("time", of="64x_work", note="T1"),

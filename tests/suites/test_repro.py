@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -93,6 +94,21 @@ def test_a_sum_depends_on_the_number_of_threads() -> None:
 def test_an_example_may_get_other_bits_within_a_batch_and_close_ones_always() -> None:
     found = {verdict("batch_invariance", "in_batch", of=of, batch=64) for of in ("matmul", "linear", "softmax", "conv")}
     assert found <= {"identical", "close"}
+
+
+def test_cudnn_computes_while_it_is_asked_whether_it_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: Any = QUESTIONS["cudnn_repeats"].variants["torch"]
+    found = set()
+
+    def convolved(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        cudnn = torch.backends.cudnn
+        found.add((cudnn.enabled, cudnn.allow_tf32, cudnn.benchmark, cudnn.deterministic))
+        return x * weight
+
+    monkeypatch.setitem(seen.__globals__, "same_size", convolved)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    assert seen(torch.ones(2), torch.ones(2), "benchmark_deterministic") == 1
+    assert found == {(True, False, True, True)}
 
 
 @pytest.mark.parametrize("question", ["cudnn_repeats", "cudnn_deterministic", "randn_devices"])
