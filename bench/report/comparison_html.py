@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.analysis.change import STATES, Change, Comparison, Pair
@@ -28,6 +28,7 @@ class Tile:
 def html(comparison: Comparison, fail_on: Collection[str]) -> str:
     """The whole page; the same reports give the same bytes."""
     detailed = comparison.pairs[-words.DETAILED_PAIRS :]
+    matrix = words.matrix(comparison) if comparison.steps else {}
     return render(
         "comparison.html",
         title=_title(comparison),
@@ -38,7 +39,8 @@ def html(comparison: Comparison, fail_on: Collection[str]) -> str:
         detailed=detailed,
         words=words,
         legend=words.LEGEND,
-        heat=_heat(comparison),
+        heat=_heat(matrix),
+        heat_left_out=len(matrix) - MOST_ROWS,
         rows=_rows(detailed),
         left_out=[(pair, len(pair.changes) - MOST_ROWS) for pair in detailed if len(pair.changes) > MOST_ROWS],
         states=STATES,
@@ -60,16 +62,13 @@ def _rows(pairs: Collection[Pair]) -> list[tuple[Pair, Change]]:
     return sorted(found, key=lambda row: STATES.index(row[1].state))
 
 
-def _heat(comparison: Comparison) -> dict[str, list[Tile]]:
-    """Case and metric -> a tile for each report after the first, where there are several."""
-    if not comparison.steps:
-        return {}
-    rows = list(words.matrix(comparison).items())[:MOST_ROWS]
+def _heat(matrix: Mapping[tuple[str, str], Sequence[words.Cell]]) -> dict[str, list[Tile]]:
+    """Case and metric -> a tile for each report after the first."""
     return {
         f"{case or 'the whole report'} {metric}".strip(): [
             Tile(text=words.cell(*cell), tint=_tint(cell[0])) for cell in row
         ]
-        for (case, metric), row in rows
+        for (case, metric), row in list(matrix.items())[:MOST_ROWS]
     }
 
 

@@ -12,11 +12,11 @@ from compared import FACTS, bits, exact, report, row, times
 from pages import Page
 from rich.console import Console
 
-from bench.analysis.change import STATES, Comparison
+from bench.analysis.change import STATES, Change, Comparison, Pair
 from bench.analysis.compare import compare, exit_status
 from bench.analysis.reported import Report
 from bench.errors import BenchError
-from bench.report import comparison_markdown, comparison_terminal
+from bench.report import comparison_html, comparison_markdown, comparison_terminal
 from bench.report.comparison_formats import FORMS, render
 from bench.report.comparison_terminal import show
 
@@ -177,6 +177,10 @@ HOSTILE = (
     "@everyone #1",
     "x" * 10_000,
     'quote" & <amp;>',
+    "-1+1|cmd",
+    "+1+1",
+    "@SUM(1)",
+    "\t=1",
 )
 
 
@@ -194,13 +198,16 @@ def test_hostile_names_stay_text(form: str, name: str) -> None:
     if form == "markdown":
         assert "<script>" not in re.sub(r"(`+).*?\1", "", text)  # a code span shows it as it is
         assert max(map(len, text.split("\n"))) < 3_000
+    if form == "html":
+        assert "<script>alert" not in text
+        assert "<amp;>" not in text
     if form == "junit":
         ElementTree.fromstring(text)
     if form == "json":
         assert json.loads(text)["pairs"][0]["base"] == name
     if form == "csv":
         cells = {cell for line in csv.reader(io.StringIO(text)) for cell in line}
-        assert not any(cell.startswith(("=", "@", "+")) for cell in cells)
+        assert not any(cell.lstrip().startswith(("=", "@", "+", "-")) for cell in cells)
     if form == "terminal":
         assert "rich" not in name or "[bold]rich[/bold]" in text
 
@@ -237,6 +244,36 @@ def test_of_many_reports_the_last_are_told_in_full_and_the_others_counted(form: 
 
 def test_markdown_of_very_many_changes_fits_a_step_summary() -> None:
     assert len(render(many(20_000), "markdown", FAIL_ON).encode()) < 1 << 20
+
+
+def test_markdown_of_many_reports_with_long_names_fits_too_and_counts_what_is_left_out() -> None:
+    """Every state of three pairs in full, a wide matrix, and more notes than anybody reads."""
+    long = "<&|`*\N{PERSON WITH BALL}" * 40
+    changes = tuple(
+        Change(case=f"s/{n}{long}[]/x@cpu", metric=long, state=state, reason=long * 3)
+        for state in STATES
+        for n in range(150)
+    )
+    notes = tuple(f"note {n} {long}" for n in range(100))
+    pair = Pair(base=long, new=long, changes=changes, notes=notes, hints=notes)
+    comparison = Comparison(
+        pairs=(pair,) * 400, steps=(pair,) * 400, floor=0.02, fdr=0.01, confidence=0.95, notes=notes
+    )
+    text = render(comparison, "markdown", FAIL_ON)
+    assert 1 << 19 < len(text.encode()) < 1 << 20
+    for state in STATES:
+        (shown, left_out), *_ = re.findall(rf"150 {state}: .*?\n\n(\|.*?)\n\n… and (\d+) more rows", text, re.DOTALL)
+        assert shown.count("\n") - 1 + int(left_out) == 150
+        assert shown.count("\n") > 5
+
+
+@pytest.mark.parametrize(("count", "told"), [(comparison_html.MOST_ROWS + 7, True), (3, False)])
+def test_the_heat_map_says_how_much_of_it_is_left_out(count: int, told: bool) -> None:
+    cases = [f"conv/b[n={n}]/x@cpu" for n in range(count)]
+    sides = [report(*(exact(float(size), case=name) for name in cases), name=f"r{size}") for size in (1, 2, 3)]
+    text = render(compare(sides), "html", FAIL_ON)
+    assert ("… and 7 more rows of the heat map: --format csv lists all." in text) is told
+    assert text.count("rows of the heat map") == told
 
 
 def test_the_same_comparison_gives_the_same_bytes() -> None:
