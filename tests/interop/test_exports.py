@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,12 @@ def test_pytest_benchmark_gets_the_headline_times_and_the_rest_beside_them() -> 
     assert benchmark["extra_info"]["bits/output"] == "aa"
 
 
+def test_pytest_benchmark_gets_when_it_was_measured_where_that_is_known() -> None:
+    known = replace(sample(), measured="2026-01-02T03:04:05Z")
+    assert json.loads(export(known, "pytest-benchmark"))["datetime"] == "2026-01-02T03:04:05Z"
+    assert "datetime" not in exported("pytest-benchmark")
+
+
 def test_bencher_gets_values_with_their_bounds() -> None:
     found = exported("bencher")[CASE]
     assert found["time/forward"] == {
@@ -112,6 +119,18 @@ def test_the_hud_gets_a_record_per_metric_with_every_process() -> None:
     assert memory["metric"]["benchmark_values"] == [4096.0]
     texts = [time["benchmark"]["extra_info"], time["metric"]["extra_info"], time["runners"][0]["extra_info"]]
     assert all(isinstance(value, str) for text in texts for value in text.values())  # Map(String, String) in the schema
+
+
+def test_the_hud_gets_a_mode_only_where_a_metric_belongs_to_one() -> None:
+    modes = {
+        "time/forward": "training",
+        "time/backward/calm": "training",
+        "memory/peak/inference": "inference",
+        "memory/parameters": "",
+        "work/flops(torch)": "",
+    }
+    records = json.loads(export(report(*(exact(1.0, metric) for metric in modes)), "pytorch-hud"))
+    assert {r["metric"]["name"]: r["benchmark"]["mode"] for r in records} == modes
 
 
 def test_the_case_of_another_tool_is_exported_by_its_name() -> None:
