@@ -56,8 +56,9 @@ def _rate(rate: Rate) -> str:
 def write_picture(calibration: Calibration, folder: Path) -> tuple[Path, ...]:
     """``calibration.svg`` and ``.png``: for each case, the share of comparisons that tell a slowdown of each size."""
     with drawing():
-        figure = sheet("How small a slowdown is told?", sentence(calibration), WIDTH, 3.6)
-        axes = panel(figure, 0.6, 0.5, WIDTH - 0.8, 2.9)
+        alarms = f"{calibration.runs} runs of the same code; false alarms in {_rate(calibration.false_alarms)} of pairs"
+        figure = sheet("How small a slowdown is told?", alarms, WIDTH, 3.6)
+        axes = panel(figure, 0.75, 0.5, WIDTH - 0.95, 2.9)
         for case in calibration.cases:
             _curve(axes, case)
         _middle(axes, calibration.cases)
@@ -79,7 +80,7 @@ def _curve(axes: Axes, case: CaseCalibration) -> None:
     steps = [0.0, *case.visible, _LARGEST]
     axes.step(steps, [power(case, step) for step in steps], where="post", color=FAINT, linewidth=0.7)
     for injected in case.injected:
-        axes.plot([injected.share], [injected.found.share], ".", color=look(1).colour, alpha=0.5)
+        axes.plot([injected.share], [injected.found.share], ".", color=look(1).colour, alpha=0.5, zorder=3)
 
 
 def _middle(axes: Axes, cases: Sequence[CaseCalibration]) -> None:
