@@ -55,10 +55,11 @@ class ScriptedLauncher:
 
 @dataclass(slots=True, kw_only=True)
 class ScriptedWorker:
-    """One worker of a ScriptedLauncher."""
+    """One worker of a ScriptedLauncher; what was opened with extra work takes that share longer."""
 
     launcher: ScriptedLauncher
     name: str
+    extra: dict[str, float] = field(default_factory=dict)
 
     def ask(self, request: Request, *, limit_seconds: float = 600.0) -> Reply:  # noqa: ARG002
         if isinstance(request, Take):
@@ -68,6 +69,7 @@ class ScriptedWorker:
         if isinstance(request, Measure):
             return self._measure(request)
         if isinstance(request, Open):
+            self.extra[request.name] = request.extra
             return self._do("open", request.name)
         if isinstance(request, Facts):
             reply = self._do("facts", request.case.name)
@@ -108,7 +110,7 @@ class ScriptedWorker:
                 if isinstance(behaviour, WorkerDied):
                     raise behaviour
                 return Reply(name=step.name, failure=behaviour, taken=tuple(taken))
-            taken.append(_taken(step, behaviour))
+            taken.append(_taken(step, behaviour * (1 + self.extra.get(step.name, 0.0))))
         self.launcher.transcript.append(f"measure {' '.join(words)}")
         return Reply(taken=tuple(taken))
 

@@ -14,9 +14,9 @@ import pytest
 from compared import CASE, bits, exact, report, row, times, write
 
 from bench import cli
-from bench.analysis import calibrate
 from bench.analysis.calibrate import Calibration, CaseCalibration, Rate
 from bench.analysis.reported import Row
+from bench.interop import calibrations
 from bench.interop.comparing import compare_paths
 
 BASE = times(2e-3, seed=1)
@@ -116,6 +116,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "a form that does not exist": (["base.csv", "new.csv", "--format", "mardown"], "did you mean 'markdown'"),
     "a state that does not exist": (["base.csv", "new.csv", "--fail-on", "wrse"], "did you mean 'worse'"),
     "a fact that does not exist": (["base.csv", "new.csv", "--allow-diff", "gpu_uid"], "did you mean 'gpu_uuid'"),
+    "no such calibration": (["base.csv", "new.csv", "--calibration", "cla"], "cla: no such file; name a calibration"),
     "a floor that is none": (["base.csv", "new.csv", "--floor", "much"], "--floor='much' must be a share"),
     "no such file": (["base.csv", "nwe.csv"], "nwe.csv: no such file"),
     "a file that is no report": (["base.csv", "text.csv"], "text.csv, line 1: no column schema"),
@@ -173,7 +174,7 @@ def calibrated(floor: float, cpu: str = "Test CPU") -> Calibration:
 
 def keep(calibration: Calibration, folder: str) -> None:
     Path(folder).mkdir(parents=True)
-    (Path(folder) / "calibration.json").write_text(calibrate.dumps(calibration))
+    (Path(folder) / "calibration.json").write_text(calibrations.dumps(calibration))
 
 
 def test_the_calibration_beside_the_runs_raises_the_floor_and_is_quoted(compare: Compare) -> None:
@@ -181,11 +182,17 @@ def test_the_calibration_beside_the_runs_raises_the_floor_and_is_quoted(compare:
         Path(name).mkdir()
         write(Path(name) / "report.csv", row(values))
     status, out, _ = compare("a", "b")
-    assert (status, "nobody calibrated this machine" in out) == (1, True)
+    assert (status, "no calibration of this machine beside the reports or in reports/local" in said(out)) == (1, True)
     keep(calibrated(0.3), "20260101T000000Z-cpu-calibration")
     status, out, _ = compare("a", "b")
     assert status == 0
-    assert "this gate on this machine: false alarms in 0 % of comparisons" in " ".join(out.split())
+    assert "this gate on this machine: false alarms in 0 % of comparisons" in said(out)
+    assert "6 runs of the same code (20260101T000000Z-cpu-calibration/calibration.json)" in said(out)
+
+
+def said(out: str) -> str:
+    """What was printed, its lines joined."""
+    return " ".join(out.split())
 
 
 def test_the_newest_calibration_of_the_same_machine_counts(compare: Compare) -> None:
@@ -196,6 +203,45 @@ def test_the_newest_calibration_of_the_same_machine_counts(compare: Compare) -> 
     keep(calibrated(0.001), "20260201T000000Z-cpu-calibration")
     keep(calibrated(0.3, cpu="Other CPU"), "20260301T000000Z-cpu-calibration")
     assert compare("a", "b")[0] == 1
+
+
+def test_the_calibration_that_is_named_counts_wherever_it_lies(compare: Compare) -> None:
+    reports = two(row(SLOWER))
+    keep(calibrated(0.001), "beside")
+    keep(calibrated(0.3), "far/away/cal")
+    assert compare(*reports)[0] == 1
+    for named in ("far/away/cal", "far/away/cal/calibration.json"):
+        status, out, _ = compare(*reports, "--calibration", named)
+        assert (status, f"6 runs of the same code ({named})" in said(out)) == (0, True)
+
+
+def test_the_calibration_of_another_machine_is_refused_until_that_is_allowed(compare: Compare) -> None:
+    keep(calibrated(0.3, cpu="Other CPU"), "cal")
+    reports = two(row(SLOWER))
+    status, out, err = compare(*reports, "--calibration", "cal")
+    assert (status, out) == (2, "")
+    assert "cal is the calibration of another machine: CPU is Other CPU there and Test CPU in new.csv" in err
+    assert compare(*reports, "--calibration", "cal", "--allow-diff", "cpu")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda text: text.replace('"floor": 0.3', '"floor": "x"'), 'cases[0].floor must be a number, not "x"'),
+        (lambda text: text[:100], "not a calibration of bench (Unterminated"),
+    ],
+)
+@pytest.mark.parametrize("named", [True, False])
+def test_a_calibration_that_cannot_be_read_is_one_line_that_names_it(
+    spoil: Callable[[str], str], message: str, named: bool, compare: Compare
+) -> None:
+    keep(calibrated(0.3), "cal")
+    file = Path("cal/calibration.json")
+    file.write_text(spoil(file.read_text()))
+    status, out, err = compare(*two(row(SAME)), *(["--calibration", "cal"] if named else []))
+    assert (status, out, len(err.splitlines())) == (2, "", 1)
+    assert "cal/calibration.json: " in err
+    assert message in err
 
 
 def test_the_day_decides_what_has_expired(tmp_path: Path) -> None:

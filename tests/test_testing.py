@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import inspect
 
 import pytest
@@ -87,6 +88,14 @@ def test_a_script_is_asked_by_name_and_deed_and_answers_in_seconds() -> None:
     assert warm is not None
     assert taken.sample is not None
     assert (warm.seconds, taken.sample.seconds) == (0.25, 0.25)
+
+
+def test_what_was_opened_with_extra_work_takes_that_share_longer() -> None:
+    subject = worker(ScriptedLauncher(script=lambda name, what: 0.25))
+    subject.ask(dataclasses.replace(BIAS, extra=0.1))
+    taken = subject.ask(Measure(steps=(METRONOME, step("bias"), step("other")))).taken
+    assert taken[0].metronomes == {"hash": 1e-4}
+    assert [one.sample.seconds for one in taken[1:] if one.sample] == pytest.approx([0.275, 0.25])
 
 
 def test_a_scripted_failure_is_a_reply_and_ends_its_batch() -> None:

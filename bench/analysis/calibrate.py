@@ -6,7 +6,6 @@ comparisons, so the intervals of shares are those of N - 1 trials.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,14 +23,14 @@ from bench.analysis.welch import effects, false_discovery_adjusted, moments
 from bench.errors import BenchError
 from bench.metrics import is_headline
 from bench.model import Estimate, Value
-from bench.store import from_json, to_json
 
 # History: 1  2026-11  first
 SCHEMA = 1
 
 POWER = 0.95
+FEWEST_RUNS = 2
 # Fewer runs make fewer than six ordered pairs, of which no 95 % can be told.
-FEWEST_RUNS = 3
+_FEWEST_FOR_POWER = 3
 # The calibrated floor is what differences between runs of the same code exceed in one pair of a hundred.
 _WITHIN_FLOOR = 0.99
 
@@ -84,7 +83,10 @@ class CaseCalibration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """This machine's error rates.  ``false_alarms``: pairs of runs of the same code with any change told."""
+    """This machine's error rates.  ``false_alarms``: pairs of runs of the same code with any change told.
+
+    ``measured``: when the first run began, UTC; empty where that is not known.
+    """
 
     machine: Mapping[str, Value]
     runs: int
@@ -94,6 +96,7 @@ class Calibration:
     cases: tuple[CaseCalibration, ...]
     injected: tuple[Injected, ...] = ()
     schema: int = SCHEMA
+    measured: str = ""
 
 
 def calibrate(
@@ -101,6 +104,7 @@ def calibrate(
     injected: Mapping[float, Sequence[Run]] | None = None,
     *,
     machine: Mapping[str, Value] | None = None,
+    measured: str = "",
 ) -> Calibration:
     """Rates from several runs of the same code, and from runs whose timed work was lengthened by a share of it.
 
@@ -110,7 +114,7 @@ def calibrate(
     every = [*runs, *(run for more in slowed.values() for run in more)]
     stand_ins = _stand_ins(every)
     keys = _common([_values(run, stand_ins) for run in every])
-    _check(len(runs), keys)
+    _check(runs, keys)
     gate = _Gate(keys)
     values = [_values(run, stand_ins) for run in runs]
     alarms = [gate.told(*pair) for pair in combinations(values, 2)]
@@ -119,6 +123,7 @@ def calibrate(
     ]
     return Calibration(
         machine=dict(machine or {}),
+        measured=measured,
         runs=len(runs),
         asked_floor=FLOOR,
         fdr=FDR,
@@ -136,11 +141,13 @@ def calibrate(
     )
 
 
-def _check(runs: int, keys: Sequence[Key]) -> None:
-    if runs < 2:
-        raise BenchError(f"calibrating needs two runs of the same code or more, not {runs}: raise --repeats")
+def _check(runs: Sequence[Run], keys: Sequence[Key]) -> None:
+    if len(runs) < FEWEST_RUNS:
+        raise BenchError(f"calibrating needs two runs of the same code or more, not {len(runs)}: raise --repeats")
     if not keys:
-        raise BenchError(f"calibrating found no case with {FEWEST} processes in every run: raise --processes")
+        broken = next((e for run in runs for e in run if e.status != "ok" and is_headline(e.metric)), None)
+        why = f"{broken.case.id} is {broken.status} ({broken.reason})" if broken else "raise --processes"
+        raise BenchError(f"calibrating found no case with {FEWEST} processes in every run: {why}")
 
 
 def floor(calibration: Calibration, case: str, metric: str) -> float | None:
@@ -163,21 +170,16 @@ def sentence(calibration: Calibration) -> str:
     return f"this gate on this machine: {told}; {calibration.runs} runs of the same code"
 
 
-def dumps(calibration: Calibration) -> str:
-    """As JSON."""
-    return json.dumps(to_json(calibration), indent=1, sort_keys=True, allow_nan=False) + "\n"
-
-
-def loads(text: str, where: str) -> Calibration:
-    """The inverse of ``dumps``; a BenchError names ``where``."""
-    try:
-        data = json.loads(text)
-        if data["schema"] > SCHEMA:
-            raise BenchError(f"{where}: schema {data['schema']} is of a later version of bench: upgrade to read it")
-        calibration: Calibration = from_json(Calibration, data)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BenchError(f"{where}: not a calibration ({type(error).__name__}: {error})") from None
-    return calibration
+def quoted(calibration: Calibration) -> str:
+    """What a report of the same machine says of it."""
+    rate = calibration.false_alarms
+    day = f" on {calibration.measured[:10]}" if calibration.measured else ""
+    told = (
+        f"On this machine, as calibrated{day} with {calibration.runs} runs: false alarms of bench compare in "
+        f"{percent(rate.share)} [{percent(rate.low)}, {percent(rate.high)}] of pairs"
+    )
+    seen = [c.smallest_change for c in calibration.cases if c.smallest_change is not None]
+    return told + (f"; half of the cases show a change of {percent(median(seen))} with 95 % power." if seen else ".")
 
 
 # --- what is compared ------------------------------------------------------------------------------------------------
@@ -292,7 +294,7 @@ class _Gate:
         excess = max(0.0, between**2 - float((known.variance / known.number).mean()))
         own_floor = math.expm1(quantile(len(runs) - 1, _WITHIN_FLOOR) * math.sqrt(2 * excess))
         visible = self._visible(runs, max(FLOOR, own_floor))
-        enough = len(runs) >= FEWEST_RUNS
+        enough = len(runs) >= _FEWEST_FOR_POWER
         return {
             "case": key[0],
             "metric": key[1],

@@ -16,7 +16,8 @@ from bench.model import Case, Declaration, Environment, Estimate, Manifest, Reco
 class Summary:
     """A run with its estimates and verdicts; every case of the manifest has a row among the estimates.
 
-    ``turned``: the records of the knob matrix, which are no part of ``records``.
+    ``turned``: the records of the knob matrix, which are no part of ``records``.  ``calibrated``: what a calibration of
+    the same machine says, a sentence; empty where none was looked for or found.
     """
 
     manifest: Manifest
@@ -25,6 +26,7 @@ class Summary:
     estimates: tuple[Estimate, ...]
     verdicts: tuple[Verdict, ...]
     turned: tuple[Record, ...] = ()
+    calibrated: str = ""
 
 
 def summarise(

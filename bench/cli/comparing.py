@@ -27,10 +27,13 @@ if TYPE_CHECKING:
 
 
 def compare(
-    reports: Annotated[list[str], typer.Argument(metavar="BASE NEW…", help="Report folders or CSV files.")],
+    reports: Annotated[
+        list[str], typer.Argument(metavar="BASE NEW…", help="Report folders, CSV files, or other tools' results.")
+    ],
     floor: o.Floor = "2%",
     fail_on: o.States = gate.CHANGES_THAT_FAIL,
     allow_diff: Annotated[list[str] | None, typer.Option(metavar="KEY", help="A fact that may differ.")] = None,
+    calibration: Annotated[str, typer.Option(metavar="FILE", help="Of this machine; else it is looked for.")] = "",
     form: Annotated[str, typer.Option("--format", help="terminal, markdown, html, json, csv or junit.")] = "terminal",
     output: Annotated[str, typer.Option(metavar="FILE", help="Write there instead of printing.")] = "",
 ) -> None:
@@ -44,7 +47,12 @@ def compare(
     failing = gate.parse_fail_on(fail_on, STATUSES)
     check_form(form)
     allow = [key.strip() for keys in allow_diff or () for key in keys.split(",")]
-    comparison = compare_paths(reports, floor=parse_fraction(floor, where="--floor"), allow=allow)
+    comparison = compare_paths(
+        reports,
+        floor=parse_fraction(floor, where="--floor"),
+        allow=allow,
+        calibration=Path(calibration) if calibration else None,
+    )
     if output:
         write_atomically(Path(output), render(comparison, form, failing))
     elif form == "terminal":

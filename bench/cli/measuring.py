@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import functools
 from collections.abc import Sequence
@@ -106,11 +107,23 @@ def show_report(folder: Path) -> Summary:
     from bench.report.terminal import show
 
     summary = summary_of(folder)
+    summary = dataclasses.replace(summary, calibrated=_calibrated(folder, summary))
     write_report(summary, folder)
     console = Console()
     show(summary, console)
     console.print(f"report: {folder}", highlight=False, markup=False, soft_wrap=True)
     return summary
+
+
+def _calibrated(folder: Path, summary: Summary) -> str:
+    """What is known of this machine; a calibration that cannot be read costs no report."""
+    from bench.interop.calibrations import quote
+
+    try:
+        return quote(folder, summary)
+    except BenchError as error:
+        remark(f"bench: {error}")
+        return ""
 
 
 def report(

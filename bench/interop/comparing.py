@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime
 import gc
+import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 
@@ -14,16 +16,16 @@ from bench.analysis import accept, calibrate
 from bench.analysis.calibrate import Calibration
 from bench.analysis.change import Comparison
 from bench.analysis.compare import compare
+from bench.analysis.environment_facts import fact
 from bench.analysis.judging import FLOOR, Rule
 from bench.analysis.reported import Report
 from bench.errors import BenchError
+from bench.interop import calibrations
 from bench.interop.reading import read
 
-# Where `bench calibrate` leaves its results; folders are named by time.
-CALIBRATIONS = "*-calibration*/calibration.json"
 _UNCALIBRATED = (
-    "nobody calibrated this machine: that it differs from run to run by less than the floor is taken on trust "
-    "(bench calibrate measures it)"
+    "no calibration of this machine beside the reports or in reports/local: that it differs from run to run by less "
+    "than the floor is taken on trust (bench calibrate measures it)"
 )
 
 
@@ -32,24 +34,26 @@ def compare_paths(
     *,
     floor: float = FLOOR,
     allow: Collection[str] = (),
+    calibration: Path | None = None,
     accepted: Path = Path(accept.FILE),
     today: datetime.date | None = None,
 ) -> Comparison:
     """Compare report folders, ``report.csv`` files and other tools' results, the first with each of the others.
 
-    ``floor``: the smallest change that counts; a calibration beside the last report raises it case by case.
+    ``floor``: the smallest change that counts; ``calibration``, a file or its folder, raises it case by case.  Without
+    one the newest of the same machine counts that lies beside the reports or in ``reports/local``.
     ``accepted``: the file of accepted changes, if there is one; its entries expire by ``today``.
     Raises BenchError for whatever cannot be read, before anything is written.
     """
-    accepts = accept.parse(_text(accepted), file=str(accepted)) if accepted.exists() else ()
+    accepts = accept.parse(_text(accepted), file=str(accepted)) if os.path.lexists(accepted) else ()
     with _no_garbage_collector():
         reports = [read(path) for path in paths]
-        calibration = _calibration(Path(paths[-1]), reports[-1]) if reports else None
-        floors = Rule().floors if calibration is None else partial(calibrate.floor, calibration)
+        known = _calibrated(paths, reports[-1], calibration, allow) if reports else None
+        floors = Rule().floors if known is None else partial(calibrate.floor, known[1])
         comparison = compare(reports, rule=Rule(floor=floor, floors=floors), allow=allow)
         if any(change.p is not None for change in comparison.changes):
-            known = _UNCALIBRATED if calibration is None else calibrate.sentence(calibration)
-            comparison = replace(comparison, notes=(known, *comparison.notes))
+            told = _UNCALIBRATED if known is None else f"{calibrate.sentence(known[1])} ({known[0]})"
+            comparison = replace(comparison, notes=(told, *comparison.notes))
         return accept.excuse(comparison, accepts, today or datetime.date.today())
 
 
@@ -72,12 +76,24 @@ def _text(file: Path) -> str:
         raise BenchError(f"{file}: cannot be read ({error})") from None
 
 
-def _calibration(path: Path, report: Report) -> Calibration | None:
-    """The newest calibration beside a report that was made on the same machine."""
-    beside = (path if path.is_dir() else path.parent).resolve().parent
-    for file in sorted(beside.glob(CALIBRATIONS), reverse=True):
-        calibration = calibrate.loads(_text(file), str(file))
-        known = [(str(value), report.facts[key]) for key, value in calibration.machine.items() if key in report.facts]
-        if known and all(value in values for value, values in known):
-            return calibration
-    return None
+def _calibrated(
+    paths: Sequence[str | Path], report: Report, named: Path | None, allow: Collection[str]
+) -> tuple[Path, Calibration] | None:
+    """The calibration that was named, else the newest that is found, and its file as one would type it."""
+    if named is None:
+        found = calibrations.find(map(Path, paths), report.facts, {case.rpartition("@")[2] for case in report.rows})
+        return found and (_short(found[0]), found[1])
+    calibration = calibrations.read(named)
+    for key in calibrations.differing(calibration, report.facts):
+        if any(fnmatchcase(key, pattern) for pattern in allow):
+            continue
+        raise BenchError(
+            f"{named} is the calibration of another machine: {fact(key).label} is {calibration.machine[key]} there and "
+            f"{' or '.join(report.facts[key])} in {report.name}; name one of this machine, or --allow-diff {key}"
+        )
+    return named, calibration
+
+
+def _short(file: Path) -> Path:
+    here = Path.cwd()
+    return file.relative_to(here) if file.is_relative_to(here) else file

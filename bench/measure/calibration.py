@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from bench.measure.runner import Options, Progress, Run, make_groups
 from bench.measure.session import choose, new_manifest, opened
 from bench.measure.workers import Launcher, prepared
 from bench.model import Estimate, Manifest, Value
-from bench.store import read_environments, read_manifest, read_records
+from bench.store import MANIFEST, read_environments, read_manifest, read_records
 
 
 def measure_calibration(
@@ -31,24 +30,45 @@ def measure_calibration(
     command: Sequence[str],
     wait_seconds: float,
     progress: Progress,
-) -> Calibration:
+) -> None:
     """``repeats`` runs of the same code and as many with each share of extra work, each in a report folder of its own.
 
     The kinds of runs follow each other in an order that rotates, so that drift favours none of them.
     """
     kinds = (0.0, *shares)
-    folders: dict[float, list[Path]] = defaultdict(list)
     with prepared() as launcher, lock.hold(options.device, wait_seconds, progress.message):
         found, cases = choose(paths, options, keyword)
         manifest = new_manifest(folder.name, paths, found, cases, options, command)
         for repeat in range(repeats):
             for share in schedule.rotated(kinds, repeat):
-                name = f"run-{repeat + 1:02d}" + (f"+{share:.3g}" if share else "")
                 progress.message(f"run {repeat + 1} of {repeats}" + (f", {share:.1%} slower" if share else ""))
-                _measure_one(found, manifest, options, folder / name, launcher, share, progress)
-                folders[share].append(folder / name)
-    runs = {share: [_estimates(f) for f in done] for share, done in folders.items()}
-    return calibrate(runs[0.0], {share: runs[share] for share in shares}, machine=_machine(folders[0.0][0]))
+                _measure_one(found, manifest, options, folder / _name(repeat, share), launcher, share, progress)
+
+
+def _name(repeat: int, share: float) -> str:
+    return f"run-{repeat + 1:02d}{planted(share)}"
+
+
+def planted(share: float) -> str:
+    """How a share of extra work ends the name of its runs' folders: ``+0.05``; two shares need two names."""
+    return f"+{share:.3g}" if share else ""
+
+
+def _whole_runs(folder: Path, repeats: int, share: float = 0.0) -> list[Path]:
+    """The folders of those runs with so much extra work that came to their end."""
+    folders = (folder / _name(repeat, share) for repeat in range(repeats))
+    return [run for run in folders if (run / MANIFEST).exists() and read_manifest(run).finished]
+
+
+def judge_calibration(folder: Path, repeats: int, shares: Sequence[float]) -> Calibration:
+    """What the whole runs in a folder say of this machine.  Raises BenchError where they are too few."""
+    runs = _whole_runs(folder, repeats)
+    return calibrate(
+        [_estimates(run) for run in runs],
+        {share: [_estimates(run) for run in _whole_runs(folder, repeats, share)] for share in shares},
+        machine=_machine(runs[0]) if runs else {},
+        measured=read_manifest(runs[0]).started if runs else "",
+    )
 
 
 def _measure_one(

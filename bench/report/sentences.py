@@ -52,8 +52,12 @@ def command(summary: Summary) -> str:
 
 
 def headlines(summary: Summary) -> tuple[str, ...]:
-    """The sentences that matter, the worst first: an unfinished run, claims, broken cases, what did not repeat."""
-    return tuple(s for s in (_unfinished(summary), _claims(summary), _broken(summary), _repeats(summary)) if s)
+    """The sentences that matter, the worst first: an unfinished run, claims, broken cases, what did not repeat.
+
+    What is known of the machine comes last.
+    """
+    told = (_unfinished(summary), _claims(summary), _broken(summary), _repeats(summary), summary.calibrated)
+    return tuple(sentence for sentence in told if sentence)
 
 
 def _unfinished(summary: Summary) -> str:

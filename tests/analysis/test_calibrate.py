@@ -1,11 +1,12 @@
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from builders import case, estimate
 
-from bench.analysis.calibrate import Calibration, calibrate, dumps, floor, loads, power, sentence
+from bench.analysis.calibrate import Calibration, calibrate, floor, power, quoted, sentence
 from bench.errors import BenchError
 from bench.model import Estimate
 
@@ -151,6 +152,9 @@ def test_too_few_runs_or_processes_are_a_mistake_that_says_what_to_do() -> None:
         calibrate([])
     with pytest.raises(BenchError, match="no case with 5 processes in every run: raise --processes"):
         calibrate([run(0), run(1, processes=4)])
+    noisy = [replace(e, status="invalid", reason="45 samples preempted") for e in run(1)]
+    with pytest.raises(BenchError, match=r"in every run: conv/.*@cpu is invalid \(45 samples preempted\)$"):
+        calibrate([run(0), noisy])
 
 
 def test_two_runs_have_no_power_to_tell() -> None:
@@ -166,26 +170,19 @@ def test_the_floor_of_what_was_not_calibrated_is_unknown() -> None:
     assert floor(found, "other", "time/forward") is None
 
 
-def test_a_calibration_survives_its_file() -> None:
-    slowed = {0.05: [run(9, slower=0.05), run(10, slower=0.05)]}
-    found = calibrate(
-        [run(seed) for seed in range(3)], slowed, machine={"cpu": "Test CPU", "cpu_count": 2, "gpu": None}
-    )
-    assert loads(dumps(found), "calibration.json") == found
-
-
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": 1}', '{"schema": 1, "cases": [3]}', '{"schema": "x"}'])
-def test_what_is_no_calibration_is_a_mistake_that_names_the_file(text: str) -> None:
-    with pytest.raises(BenchError, match=r"^calibration\.json: not a calibration"):
-        loads(text, "calibration.json")
-
-
-def test_a_later_schema_is_a_mistake_that_says_so() -> None:
-    with pytest.raises(BenchError, match="schema 99 is of a later version of bench"):
-        loads('{"schema": 99}', "calibration.json")
-
-
 def test_the_sentence_has_the_rate_its_interval_and_what_is_seen() -> None:
     told = sentence(calibrated())
     assert told.startswith("this gate on this machine: false alarms in 0 % of comparisons [0 %, 34 %], sees +")
     assert told.endswith(" in all (95 % power); 10 runs of the same code")
+
+
+def test_what_a_report_quotes_has_the_day_the_rate_and_what_half_of_the_cases_show() -> None:
+    found = calibrate([run(seed) for seed in range(10)], measured="2026-11-21T21:24:00Z")
+    assert re.fullmatch(
+        r"On this machine, as calibrated on 2026-11-21 with 10 runs: false alarms of bench compare in "
+        r"0 % \[0 %, 34 %\] of pairs; half of the cases show a change of \d(\.\d)? % with 95 % power\.",
+        quoted(found),
+    )
+    two = quoted(calibrate([run(0), run(1)]))
+    assert two.startswith("On this machine, as calibrated with 2 runs: false alarms")
+    assert two.endswith("of pairs.")
