@@ -62,7 +62,7 @@ class Progress(Protocol):
     def start(self, groups: Sequence[str], passes_expected: int) -> None: ...
     def process_done(self, pass_: int, group: str, seconds: float) -> None: ...
     def expect(self, seconds_left: float) -> None: ...
-    def pass_done(self, pass_: int, precision_reached: Mapping[str, float | None]) -> None: ...
+    def pass_done(self, pass_: int, precision_reached: Mapping[str, float]) -> None: ...
     def message(self, text: str) -> None: ...
 
 
@@ -135,7 +135,9 @@ class Run:
         finally:
             self._crew.end_pass()
         for target in self._targets.values():
-            target.manifest = dataclasses.replace(target.manifest, stops=dict(self._stops), finished=now())
+            target.manifest = dataclasses.replace(
+                target.manifest, stops=dict(self._stops), reached=self._reached(), finished=now()
+            )
             target.store.write_manifest(target.manifest)
 
     def _remember(self, earlier: Sequence[Record]) -> None:
@@ -276,9 +278,10 @@ class Run:
     def _seconds_left(self) -> float:
         return self._deadline - time.monotonic()
 
-    def _reached(self) -> dict[str, float | None]:
-        """group -> half-width of its widest ratio so far, or None while there is none."""
-        return {g.name: stopping.widest(self._ratios[g.name].values()) for g in self._groups}
+    def _reached(self) -> dict[str, float]:
+        """group -> half-width of its widest ratio so far; a group is not in it while it has none."""
+        widest = {g.name: stopping.widest(self._ratios[g.name].values()) for g in self._groups}
+        return {name: width for name, width in widest.items() if width is not None}
 
     def _is_precise(self, group: Group) -> bool:
         widest = stopping.widest(self._ratios[group.name].values())
