@@ -1,7 +1,7 @@
 """Layers of real networks as axis values, and the work a convolution does."""
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import product
 from typing import Any
 
 Layer = Mapping[str, Any]
@@ -26,7 +26,7 @@ UNET = {"c_in": 64, "c_out": 64, "k": 3, "hw": 256}
 
 def points(layers: Iterable[Layer], **axes: Sequence[Any]) -> list[dict[str, Any]]:
     """Every layer at every combination of the other axes: ``points(RESNET50, n=[64], dtype=["bfloat16"])``."""
-    rows = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
+    rows = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
     return [{**layer, **row} for row in rows for layer in layers]
 
 
@@ -36,12 +36,16 @@ def besides(*layers: Layer) -> list[Layer]:
 
 
 def on_gpu(layers: Iterable[Layer], dtype: str) -> list[dict[str, Any]]:
-    """Layers at batches whose data is twice the 50 MB that an H100 caches, or more: small images take more of them."""
-    return [{**layer, "n": _images(layer["hw"]), "dtype": dtype} for layer in layers]
+    """Layers at the smallest batch, a power of two, that moves twice what an H100 caches (50 MB) in half precision.
+
+    No larger, because the harness draws a gradient for every output on the host.
+    """
+    return [{**layer, "n": _batch(**layer), "dtype": dtype} for layer in layers]
 
 
-def _images(hw: int) -> int:
-    return 1024 if hw < 28 else 256 if hw < 112 else 64
+def _batch(c_in: int, c_out: int, k: int, hw: int) -> int:
+    numbers = (c_in + c_out) * hw * hw
+    return next(n for n in (2**i for i in itertools.count()) if 2 * n * numbers >= 100e6)
 
 
 def conv_bytes(n: int, c_in: int, c_out: int, k: int, height: int, width: int, groups: int = 1) -> int:

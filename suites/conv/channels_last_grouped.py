@@ -20,8 +20,8 @@ PYTORCH_34977 = {"c": 2048, "k": 3, "hw": 14, "groups": 32}
     cpu=[{**layer, "n": 1, "dtype": "float32"} for layer in (RESNEXT, MOBILENET)],
     cuda=[
         {**RESNEXT, "n": 1, "dtype": "float16"},  # launch-bound on purpose
-        *({**layer, "n": 128, "dtype": "float16"} for layer in (RESNEXT, MOBILENET)),
-        *(large({**layer, "n": 128, "dtype": "float32"}) for layer in (RESNEXT, MOBILENET)),
+        *({**layer, "n": 64, "dtype": "float16"} for layer in (RESNEXT, MOBILENET)),
+        *(large({**layer, "n": 64, "dtype": "float32"}) for layer in (RESNEXT, MOBILENET)),
         large({**CONVNEXT, "n": 128, "dtype": "float16"}),
         large({**PYTORCH_34977, "n": 100, "dtype": "float16"}),
     ],

@@ -13,7 +13,7 @@ LAYOUTS = {"nchw": torch.contiguous_format, "channels_last": torch.channels_last
 @benchmark(
     variants={"ieee": Settings(cudnn_allow_tf32=False), "tf32": Settings(cudnn_allow_tf32=True)},
     cpu="TF32 is a format of NVIDIA's Tensor Cores",
-    cuda=points([CONV2_3X3], n=[128], layout=list(LAYOUTS)),
+    cuda=points([CONV2_3X3], n=[64], layout=list(LAYOUTS)),
     claims=[lower("time", of="tf32"), close("output"), close("gradient")],
 )
 def conv_tf32(_, n, c_in, c_out, k, hw, layout):

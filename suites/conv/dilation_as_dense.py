@@ -24,9 +24,9 @@ def with_zeros(weight, d):
     cpu=points([CONV3_3X3, CONV2_3X3], n=[1], d=[2]),
     cuda=[
         {**CIFAR, "n": 4, "d": 2},  # launch-bound on purpose
-        {**CONV3_3X3, "n": 256, "d": 2},
-        large({**CONV3_3X3, "n": 256, "d": 4}),
-        large({**CONV4_3X3, "n": 512, "d": 2}),
+        {**CONV3_3X3, "n": 128, "d": 2},
+        large({**CONV3_3X3, "n": 128, "d": 4}),
+        large({**CONV4_3X3, "n": 256, "d": 2}),
     ],
     bytes_needed=lambda zeros, n, c_in, c_out, k, hw, d: conv_bytes(n, c_in, c_out, k, hw, hw),
     phases=("forward",),

@@ -11,8 +11,8 @@ from bench import Subject, benchmark, close, large, unchanged
     cpu={"n": [256], "c": [256, 1024]},
     cuda=[
         {"n": 64, "c": 256, "dtype": "bfloat16"},  # launch-bound on purpose
-        {"n": 16384, "c": 4096, "dtype": "bfloat16"},
-        large({"n": 16384, "c": 4096, "dtype": "float32"}),
+        {"n": 8192, "c": 4096, "dtype": "bfloat16"},
+        large({"n": 8192, "c": 4096, "dtype": "float32"}),
     ],
     bytes_needed=lambda bias, n, c, dtype="float32": 100 * (2 * n * c + c * c),
     claims=[

@@ -19,8 +19,8 @@ def flattened(x, weight, bias):
     cpu={"n": [2], "hw": [14], "c": [64, 256], "layout": LAYOUTS},
     cuda=[
         {"n": 2, "hw": 14, "c": 64, "layout": "permuted", "dtype": "bfloat16"},  # launch-bound on purpose
-        *({"n": 64, "hw": 56, "c": 256, "layout": layout, "dtype": "bfloat16"} for layout in LAYOUTS),
-        *(large({"n": 64, "hw": 56, "c": 256, "layout": layout, "dtype": "float32"}) for layout in LAYOUTS),
+        *({"n": 32, "hw": 56, "c": 256, "layout": layout, "dtype": "bfloat16"} for layout in LAYOUTS),
+        *(large({"n": 32, "hw": 56, "c": 256, "layout": layout, "dtype": "float32"}) for layout in LAYOUTS),
     ],
     bytes_needed=lambda call, n, hw, c, layout, dtype="float32": 100 * c * (2 * n * hw * hw + c),
     claims=[

@@ -9,7 +9,7 @@ from bench import Subject, benchmark, identical
 @benchmark(
     variants={"nchw": torch.contiguous_format, "channels_last": torch.channels_last},
     cpu={"k": [1, 3]},
-    cuda={"k": [1, 3], "n": [1024]},
+    cuda={"k": [1, 3], "n": [256]},
     bytes_needed=lambda layout, k, n=4: 100 * 2 * n * 64 * 28 * 28,
     phases=("forward", "backward"),
     claims=[identical("output", note="M4"), identical("gradient", note="M4")],
