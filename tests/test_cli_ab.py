@@ -275,6 +275,7 @@ def test_suspects_are_measured_again_and_count_only_when_they_repeat(workers: Wo
         CASE: "worse",
         OTHER: "unresolved",
     }
+    assert [len(launcher.lines("probe")) for launcher in workers.launchers] == [5, 5]  # bits are exact the first time
     records, _ = read_records(measured_again / "b")
     assert sorted({record.process for record in records}) == [0, 1, 2, 3, 4, 5]
 

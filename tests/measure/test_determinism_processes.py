@@ -5,6 +5,7 @@ from pathlib import Path
 
 from scripted_groups import crew, group, record
 
+from bench.measure.crew import Crew, Side
 from bench.measure.determinism_processes import repeating, with_other_process
 from bench.measure.group import Group, gather_facts
 from bench.measure.messages import Failure
@@ -71,6 +72,21 @@ def test_variants_with_settings_each_get_another_process_of_their_own() -> None:
         *("worker 1", "probe a", "worker 2 B=1", "probe b"),
         *("worker 3", "probe a", "worker 4 B=1", "probe b"),
     ]
+
+
+def test_a_side_has_its_own_other_processes_also_for_variants_with_settings() -> None:
+    launchers = {side: ScriptedLauncher() for side in "ab"}
+    lent = Crew({side: Side(launcher=launcher) for side, launcher in launchers.items()}, "cpu", cheap=True)
+    of = group("x", "y", settings={"y": Settings(environment={"Y": "1"})}, sides=("a", "b"))
+    for side in launchers:
+        own = [name for name, member in of.members.items() if member.side == side]
+        records = gather_facts(of, own, lent, record, repeating("quick", Path("nowhere")))
+        with_other_process(of, records, lent, "quick", Path("nowhere"), side)
+    for side, launcher in launchers.items():
+        assert launcher.lines("probe", "worker") == [
+            *("worker 1", f"probe {side}:x", "worker 2 Y=1", f"probe {side}:y"),
+            *("worker 3", f"probe {side}:x", "worker 4 Y=1", f"probe {side}:y"),
+        ]
 
 
 def test_expensive_processes_serve_the_next_group_too_and_are_two() -> None:
