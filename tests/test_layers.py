@@ -14,8 +14,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # A module imports only to its left.  `bench` itself, `axes` and `claims` are what authors import, like `suite`.
 ORDER = (
-    "errors", "metrics", "model", "notes", "suite", "discover", "store", "analysis", "report", "interop", "measure", "testing",
-    "pytest_plugin", "cli",
+    "errors", "metrics", "model", "notes", "suite", "discover", "store", "analysis", "report", "interop", "measure",
+    "testing", "pytest_plugin", "cli",
 )  # fmt: skip
 PLACES = {name: place for place, name in enumerate(ORDER)}
 PLACES |= dict.fromkeys(("", "axes", "claims"), PLACES["suite"]) | {"__main__": PLACES["cli"]}
