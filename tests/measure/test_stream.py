@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
+import torch as this_torch
 from scripted_cuda import BYTES_PER_SECOND, L2_BYTES, LAUNCH_SECONDS, Kernel, ScriptedGpu, ScriptedTorch
 
 from bench.measure.stream import GROWTHS, LONGEST_HOLD_SECONDS, Flush, Stream
@@ -108,6 +111,22 @@ def test_what_a_first_flush_needs_is_allocated_when_it_is_made(machine: Scripted
     assert asked > 0
     flush()
     assert machine.stats["num_device_alloc"] == asked
+
+
+def test_this_torch_sums_a_flush_s_buffer_without_copying_it() -> None:
+    properties = SimpleNamespace(L2_cache_size=1 << 16)
+    cpu = SimpleNamespace(
+        zeros=this_torch.zeros,
+        sum=this_torch.sum,
+        int64=this_torch.int64,
+        cuda=SimpleNamespace(get_device_properties=lambda _: properties),
+    )
+    flush = Flush(cpu, "cpu")
+    with this_torch.profiler.profile(activities=[this_torch.profiler.ProfilerActivity.CPU]) as profile:
+        flush()
+    operators = {event.key for event in profile.key_averages()}
+    assert {"aten::fill_", "aten::sum"} <= operators
+    assert "aten::_to_copy" not in operators
 
 
 def test_after_reads_alone_nothing_waits_to_be_written_back(machine: ScriptedGpu, torch: ScriptedTorch) -> None:
