@@ -41,7 +41,7 @@ step() {
 }
 
 last_words() { # the last line with a word in it
-  cat "$work/$1.err" "$work/$1.out" | grep '[[:alnum:]]' | tail -n 1 | cut -c 1-90
+  cat "$work/$1.err" "$work/$1.out" | grep '[[:alnum:]]' | tail -n 1 | cut -c 1-160
 }
 
 # Interrupted by SIGTERM, a run leaves a report of what it has.

@@ -135,15 +135,18 @@ def spread(reports: Sequence[Path]) -> str:
     """
     first, second = (_headlines(report) for report in reports)
     lines, within, between = [f"{'case and phase':<72} {'processes':>9} {'sd':>7} {'change':>8}"], [], []
-    shared = [name for name in first if name in second]
-    for name in sorted(name for name in shared if min(len(first[name]), len(second[name])) > 1):
-        logs, others = first[name], second[name]
+    named = sorted({*first, *second})
+    for name in named:
+        logs, others = first.get(name, []), second.get(name, [])
+        if min(len(logs), len(others)) < 2:
+            continue
         change = statistics.mean(others) - statistics.mean(logs)
         within.append(statistics.stdev(logs))
         between.append(change**2 - sum(statistics.variance(side) / len(side) for side in (logs, others)))
         lines.append(f"{name:<72} {len(logs):>9} {within[-1]:>7.2%} {change:>+8.2%}")
-    alone = len(first.keys() ^ second.keys())
-    left_out = f"left out: {alone} in one report only, {len(shared) - len(within)} with a single process"
+    left_out = (
+        f"left out {len(named) - len(within)} of {len(named)}: failed, in one report only, or of a single process"
+    )
     if not within:
         raise BenchError(f"the two reports have no case with two processes each in common; {left_out}")
     root = math.sqrt(max(0.0, statistics.mean(between)) / 2)
@@ -152,15 +155,18 @@ def spread(reports: Sequence[Path]) -> str:
 
 
 def _headlines(report: Path) -> Mapping[str, list[float]]:
-    """Case and phase -> log of each process's time."""
+    """Case and phase -> log of each process's time; empty where there is none to trust."""
     file = report / "report.csv" if report.is_dir() else report
     with open(file, encoding="utf-8", newline="") as stream:
         rows = [r for r in csv.DictReader(stream) if r["metric"].startswith("time/") and r["metric"].count("/") == 1]
     return {
-        f"{row['case']} {row['metric']}": [math.log(float(value)) for value in row["process_values"].split(";")]
+        f"{row['case']} {row['metric']}": [math.log(float(v)) for v in row["process_values"].split(";") if _is_ok(row)]
         for row in rows
-        if row["status"] == "ok" and row["process_values"]
     }
+
+
+def _is_ok(row: Mapping[str, str]) -> bool:
+    return row["status"] == "ok" and bool(row["process_values"])
 
 
 def table(outcomes: Sequence[Outcome]) -> str:

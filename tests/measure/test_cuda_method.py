@@ -395,7 +395,7 @@ def test_the_spread_between_runs_is_without_the_noise_of_their_processes(tmp_pat
     # sqrt((9.53 %)^2 / 2 - (1.63 %)^2 / 4): of each change, the variance of two means over four processes goes.
     assert lines[-1] == (
         "median sd between processes 1.63%; sd between runs, of two runs, 6.69%; "
-        "left out: 1 in one report only, 1 with a single process"
+        "left out 3 of 4: failed, in one report only, or of a single process"
     )
 
 
@@ -410,7 +410,7 @@ def test_reports_without_two_processes_of_a_case_have_no_spread(
     reports = [str(a_report(tmp_path / name, {"a@cuda": [1.0]})) for name in "ab"]
     assert gpu_method.main(["--spread", *reports]) == 2
     said = capsys.readouterr().err
-    assert "no case with two processes each in common; left out: 0 in one report only, 1 with a single" in said
+    assert "no case with two processes each in common; left out 2 of 2: failed" in said
 
 
 def test_a_report_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
