@@ -37,13 +37,18 @@ def to_json(value: Any) -> Any:
 
 
 def from_json(kind: Any, data: Any) -> Any:
-    """The inverse of ``to_json`` for a model type; fields a later schema added are ignored, missing ones default."""
+    """The inverse of ``to_json`` for a model type; fields a later schema added are ignored, missing ones default.
+
+    Raises TypeError, ValueError or AttributeError for data of another kind.
+    """
     if dataclasses.is_dataclass(kind):
         hints = _hints(typing.cast(type, kind))
         return typing.cast(Any, kind)(**{k: from_json(hints[k], v) for k, v in data.items() if k in hints})
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType) and dataclasses.is_dataclass(arguments[0]):
         return None if data is None else from_json(arguments[0], data)
+    if origin is tuple and not isinstance(data, list):
+        raise TypeError(f"{data!r:.40} is no list")
     if origin is tuple and arguments[-1] is Ellipsis:
         return tuple(from_json(arguments[0], item) for item in data)
     if origin is tuple:
@@ -52,15 +57,29 @@ def from_json(kind: Any, data: Any) -> Any:
         return {k: from_json(arguments[1], v) for k, v in data.items()}
     if isinstance(data, str) and data in ("nan", "inf", "-inf") and _allows_float(kind):
         return float(data)
+    if not (data in arguments if origin is typing.Literal else isinstance(data, _plain(kind))):
+        raise TypeError(f"{data!r:.40} is not of the kind {getattr(kind, '__name__', kind)}")
     return data
+
+
+@cache
+def _plain(kind: Any) -> tuple[type, ...]:
+    """The types of which a plain value may be; a whole number stands for any."""
+    if typing.get_origin(kind) is typing.Literal:
+        return tuple(map(type, typing.get_args(kind)))
+    if typing.get_args(kind):
+        return tuple(plain for part in typing.get_args(kind) for plain in _plain(part))
+    return (float, int) if kind is float else (object if kind is Any else kind,)
 
 
 _hints = cache(typing.get_type_hints)
 
 
 def _allows_float(kind: Any) -> bool:
+    """What is a text or a number of many kinds may say ``nan`` as a text; a reading, float or str, is no such text."""
+    kinds = typing.get_args(kind)
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
-        return float in typing.get_args(kind) and str not in typing.get_args(kind)
+        return float in kinds and (str not in kinds or set(kinds) == {float, str})
     return kind is float
 
 

@@ -83,6 +83,12 @@ def test_a_name_that_looks_like_a_number_stays_a_name() -> None:
     assert through_json(named) == named
 
 
+@pytest.mark.parametrize("strange", [math.nan, math.inf, -math.inf])
+def test_a_reading_that_is_no_number_comes_back_as_what_it_was(strange: float) -> None:
+    odd = dataclasses.replace(FULL, values={"memory/peak/forward": strange, "bits/output": "ab12"})
+    assert repr(through_json(odd).values) == repr(odd.values)
+
+
 def test_a_record_is_on_disk_as_soon_as_it_is_appended(tmp_path: Path) -> None:
     with closing(Store(tmp_path)) as store:
         store.append(FULL)
@@ -133,6 +139,46 @@ def test_lines_that_are_no_records_are_counted(tmp_path: Path, line: str) -> Non
     with open(tmp_path / RECORDS, "a", encoding="utf-8") as file:
         file.write(line + "\n\n")
     assert read_records(tmp_path) == ((FULL,), 1)
+
+
+def spoilt(value: Any, place: tuple[str | int, ...], by: object) -> Any:
+    """The JSON of a model value with something else at one place."""
+    data = inner = json.loads(json.dumps(to_json(value)))
+    for step in place[:-1]:
+        inner = inner[step]
+    inner[place[-1]] = by
+    return data
+
+
+OF_ANOTHER_KIND: list[tuple[tuple[str | int, ...], object]] = [
+    (("status",), "fine"),
+    (("process",), "x"),
+    (("process",), None),
+    (("case", "point"), {"c": 1}),
+    (("case", "point"), [["c", [1]]]),
+    (("samples", 0, "seconds"), "0.1"),
+    (("samples", 0, "seconds", 0), "x"),
+    (("samples", 0, "seconds", 0), [1.0]),
+    (("samples", 0, "flags", 0), ["tired"]),
+    (("metronomes", "hash"), 1.0),
+    (("values", "memory/peak/forward"), None),
+    (("checks", 0, "ulp"), "2"),
+    (("warnings",), [3]),
+]
+
+
+@pytest.mark.parametrize(("place", "by"), OF_ANOTHER_KIND)
+def test_a_record_with_a_value_of_another_kind_is_none(
+    tmp_path: Path, place: tuple[str | int, ...], by: object
+) -> None:
+    fill(tmp_path, FULL)
+    with open(tmp_path / RECORDS, "a", encoding="utf-8") as file:
+        file.write(json.dumps(spoilt(FULL, place, by)) + "\n")
+    assert read_records(tmp_path) == ((FULL,), 1)
+
+
+def test_whole_numbers_stand_for_any() -> None:
+    assert from_json(Record, spoilt(FULL, ("samples", 0, "seconds", 0), 1)).samples[0].seconds[0] == 1
 
 
 KILLED = """
@@ -211,6 +257,11 @@ def test_the_manifest_comes_back_as_it_was(tmp_path: Path) -> None:
         ("{", r"manifest\.json: not JSON \("),
         ("{}", r"manifest\.json: not a manifest of bench"),
         ("[]", "not a manifest"),
+        (
+            json.dumps(spoilt(manifest(), ("cases", 0, "variant"), ["x"])),
+            r"not a manifest of bench .*\['x'\] is not of",
+        ),
+        (json.dumps(spoilt(manifest(), ("command",), "bench run")), "not a manifest of bench .*'bench run' is no list"),
         ("[" * 100_000 + "]" * 100_000, r"manifest\.json: not JSON \(.*\); is the file cut off\?"),
         ("1" * 5000, r"manifest\.json: not"),
     ],
@@ -219,6 +270,13 @@ def test_a_manifest_that_cannot_be_read_is_named(tmp_path: Path, text: str, mess
     (tmp_path / MANIFEST).write_text(text, encoding="utf-8")
     with pytest.raises(BenchError, match=message):
         read_manifest(tmp_path)
+
+
+def test_environments_with_a_value_of_another_kind_are_refused(tmp_path: Path) -> None:
+    data = {"environments": {"k": {"facts": {"torch": ["2.13"]}}}}
+    (tmp_path / ENVIRONMENT).write_text(json.dumps(data), encoding="utf-8")
+    with pytest.raises(BenchError, match=r"environment\.json: not the environments of a report .*\['2\.13'\]"):
+        read_environments(tmp_path)
 
 
 def test_environments_that_cannot_be_read_are_not_taken_for_none(tmp_path: Path) -> None:
