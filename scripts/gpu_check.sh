@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
 out=${OUT:-reports/local/gpu-check}
 suites=${SUITES:-suites/conv suites/copies suites/matmul}
-tier=${TIER:-smoke}
+tier=${TIER:-standard}
 seconds_in_all=${SECONDS_IN_ALL:-480}
 mkdir -p "$out" || exit 2
 out=$(cd "$out" && pwd)
@@ -48,7 +48,7 @@ last_words() { # the last line with a word in it
 measure() { # NAME
   local grace=40
   # shellcheck disable=SC2086  # several suites
-  step "$1" 120 "$python" -m bench run $suites --device cuda --tier "$tier" --determinism off --budget 60s \
+  step "$1" 120 "$python" -m bench run $suites --device cuda --tier "$tier" --determinism off --budget 45s \
     --output "$work/$1.report"
 }
 
@@ -65,8 +65,10 @@ if ! "$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' 2
   exit 2
 fi
 
-step tests 50 "$python" -m pytest -q -m cuda tests/measure
-step doctor 20 "$python" -m bench doctor
+step tests 45 "$python" -m pytest -q -m cuda tests/measure
+# shellcheck disable=SC2016
+step doctor 25 bash -c '"$0" -m bench doctor; status=$?; "$0" -m bench doctor --json >"$1"; exit "$status"' \
+  "$python" "$work/doctor.json"
 step method 120 "$python" scripts/gpu_method.py --json "$work/method.json"
 measure run
 measure again
@@ -74,7 +76,7 @@ kept=10
 step compare 20 "$python" -m bench compare "$work/run.report" "$work/again.report"
 step spread 10 "$python" scripts/gpu_method.py --spread "$work/run.report" "$work/again.report"
 
-keep "$work/doctor.out" doctor.txt
+keep "$work/doctor.json" doctor.json
 keep "$work/method.json" method.json
 for file in report.csv report.html environment.json; do
   keep "$work/run.report/$file" "$file"
