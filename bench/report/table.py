@@ -76,6 +76,8 @@ def numbers(cell: str) -> tuple[float, ...]:
         found = tuple(map(float, cell.split(";"))) if _NUMBERS(cell) else ()
     except ValueError:
         return ()
+    if not found or (min(found) > 1 / _FURTHEST and max(found) < _FURTHEST):
+        return found
     sizes = [abs(number) for number in found if number]
     return () if sizes and not (min(sizes) > 1 / _FURTHEST and max(sizes) < _FURTHEST) else found
 
