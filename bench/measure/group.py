@@ -17,7 +17,7 @@ from bench.measure.crew import Crew
 from bench.measure.device import Sample
 from bench.measure.messages import Close, Facts, Failure, Measure, Open, Probe, Reply, Taken, Warm
 from bench.measure.schedule import METRONOME, Step
-from bench.measure.timing import WarmUp, choose_loops, choose_rounds
+from bench.measure.timing import PROCESS_SECONDS, WarmUp, choose_loops, choose_rounds
 from bench.measure.workers import Worker, WorkerDied
 from bench.model import Case, Record, Samples
 from bench.suite import Settings
@@ -49,7 +49,10 @@ MakeRecord = Callable[..., Record]
 
 @dataclass(slots=True, kw_only=True)
 class Group:
-    """All variants at one point (in ``ab``: on both sides), and what a run has learnt of them so far."""
+    """All variants at one point (in ``ab``: on both sides), and what a run has learnt of them so far.
+
+    ``process_seconds``: how long the rounds of one process may take together, where they are short.
+    """
 
     name: str
     found: Found
@@ -62,6 +65,7 @@ class Group:
     lost: set[str] = field(default_factory=set)
     together: bool = True
     cost_seconds: float = 0.0
+    process_seconds: float = PROCESS_SECONDS
 
     @property
     def alive(self) -> list[str]:
@@ -234,7 +238,7 @@ def _choose(group: Group, warm: Mapping[tuple[str, str], WarmUp]) -> None:
     for phase in group.found.benchmark.phases:
         group.loops[phase] = choose_loops([w.seconds for (_, p), w in warm.items() if p == phase])
     round_seconds = sum((w.seconds + w.around) * group.loops[phase] for (_, phase), w in warm.items())
-    group.rounds = choose_rounds(round_seconds, len(group.alive))
+    group.rounds = choose_rounds(round_seconds, len(group.alive), group.process_seconds)
 
 
 def _take(seats: Mapping[str, Worker], steps: list[Step], group: Group) -> list[Taken]:

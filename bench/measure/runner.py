@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from bench.analysis import stopping
 from bench.analysis.estimate import process_log_ratios
+from bench.analysis.intervals import FEWEST
 from bench.discover import Found
 from bench.measure import schedule
 from bench.measure.crew import Crew, Side, ask
@@ -24,6 +25,7 @@ from bench.measure.determinism_matrix import Matrix
 from bench.measure.determinism_processes import repeating, with_other_process
 from bench.measure.group import Group, MakeRecord, Member, gather_facts, measure_process
 from bench.measure.messages import Describe
+from bench.measure.timing import PROCESS_SECONDS
 from bench.model import Case, Manifest, Record, StopReason, grouped
 from bench.store import Store
 from bench.suite import Tier
@@ -32,6 +34,8 @@ Ratios = Callable[[Sequence[Record]], Mapping[tuple[str, str], float]]
 
 # What tables, pages and pictures of a benchmark take once all is measured, on two cores.
 _REPORTING_SECONDS = 0.5
+# The rest of a short process starts, opens and warms up.
+_MEASURING_SHARE = 0.4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +200,8 @@ class Run:
 
     def _pass_after_pass(self) -> None:
         timed = [g for g in self._groups if g.found.benchmark.phases and g.alive]
+        for group in timed:
+            group.process_seconds = self._process_seconds(len(timed))
         number = 0
         while chosen := self._choose(timed):
             number += 1
@@ -210,6 +216,12 @@ class Run:
             self._crew.end_pass()
             self._progress.expect(self._seconds_expected(timed))
             self._progress.pass_done(number, self._reached())
+
+    def _process_seconds(self, groups: int) -> float:
+        """How long a process of a group may measure: a small budget is better spent on enough short ones."""
+        if self._options.processes is not None:
+            return PROCESS_SECONDS
+        return min(PROCESS_SECONDS, _MEASURING_SHARE * self._options.budget_seconds / (groups * FEWEST))
 
     def _turn_knobs(self) -> None:
         """The knob matrix, after everything else: whoever interrupts it has his run."""

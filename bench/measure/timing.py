@@ -81,10 +81,10 @@ def choose_loops(seconds: Sequence[float], target_seconds: float = SAMPLE_SECOND
     return max(1, min(wanted, int(LONGEST_SAMPLE_SECONDS / max(*seconds, 1e-9))))
 
 
-def choose_rounds(round_seconds: float, variants: int) -> int:
+def choose_rounds(round_seconds: float, variants: int, process_seconds: float = PROCESS_SECONDS) -> int:
     """Rounds per process: a multiple of the variants where that fits, so that each stands in each place equally."""
     least, most = ROUNDS
-    fitting, at_most = (int(seconds / max(round_seconds, 1e-9)) for seconds in (PROCESS_SECONDS, LONG_PROCESS_SECONDS))
+    fitting, at_most = (int(seconds / max(round_seconds, 1e-9)) for seconds in (process_seconds, LONG_PROCESS_SECONDS))
     wanted = min(max(fitting, min(at_most, STEADY_ROUNDS), least), most)
     return -(-wanted // variants) * variants if variants <= most else wanted
 

@@ -170,6 +170,22 @@ def test_the_precision_reached_is_told_of_every_group_that_has_one(story: Callab
     assert 0 < half < 0.1
 
 
+@pytest.mark.parametrize(("budget", "rounds"), [(60.0, 24), (0.9, 18), (0.01, 10)])
+def test_a_small_budget_is_spent_on_enough_processes_of_fewer_rounds(
+    story: Callable[..., Story], budget: float, rounds: int
+) -> None:
+    told = story()  # a round takes two samples of 2 ms
+    told.go(processes=None, budget_seconds=budget)
+    (timed,) = {len(r.samples[0].seconds) for r in told.records if r.samples}
+    assert timed == rounds
+
+
+def test_a_number_of_processes_leaves_their_rounds_alone(story: Callable[..., Story]) -> None:
+    told = story()
+    told.go(processes=1, budget_seconds=0.01)
+    assert {len(r.samples[0].seconds) for r in told.records if r.samples} == {24}
+
+
 def test_a_budget_that_ends_in_the_middle_of_a_pass_ends_the_run_and_grants_every_group_a_first_process(
     story: Callable[..., Story], clock: list[float]
 ) -> None:

@@ -111,6 +111,12 @@ def test_rounds_fill_a_process_within_bounds(round_seconds: float, variants: int
     assert choose_rounds(round_seconds, variants) == expected
 
 
+def test_a_process_that_may_take_less_has_fewer_rounds_but_enough_for_a_median() -> None:
+    half = PROCESS_SECONDS / 2
+    assert choose_rounds(PROCESS_SECONDS / 24, 2, half) == 12
+    assert choose_rounds(PROCESS_SECONDS / 24, 2, half / 10) == STEADY_ROUNDS
+
+
 def test_a_planted_slowdown_is_a_share_of_the_median_call_for_every_call_of_a_sample() -> None:
     times = iter([0.01] * 5 + [0.9] * 4)
     device, asked = ScriptedDevice(times.__next__), []
