@@ -303,6 +303,7 @@ def main() -> None:
     parser.add_argument("--ab-seconds", type=float, default=30.0, help="of bench ab on all operations")
     parser.add_argument("--twin-seconds", type=float, default=8.0, help="of measuring both as variants")
     parser.add_argument("--without", action="append", default=[], help="leave out tools whose name holds this")
+    parser.add_argument("--shares", type=float, nargs="+", default=SHARES, help="planted, of those in the table")
     parser.add_argument("--table", action="store_true", help="print what is there already")
     asked = parser.parse_args()
     folder = asked.output.resolve()
@@ -314,7 +315,7 @@ def main() -> None:
         calm(folder / "calm.json")
         for number in range(asked.repeats):
             for tool in chosen[number % len(chosen) :] + chosen[: number % len(chosen)]:
-                for share in tool.shares:
+                for share in sorted(set(tool.shares) & set(asked.shares)):
                     measure(tool, folder / f"{number:02d}" / stem(tool) / f"{share:g}", share, folder / "calm.json")
             print(f"repeat {number + 1} of {asked.repeats} done", file=sys.stderr, flush=True)
     print(table(chosen, folder))
