@@ -278,9 +278,11 @@ def measuring(folder: Path, *more: str) -> Iterator[subprocess.Popen[str]]:
     """A run that would go on for long, caught after its second process of every case."""
     arguments = ["run", "mine", "--device", "cpu", "--processes", "1000", "--output", "report", *more]
     records = folder / "report" / "records.jsonl"
+    ours = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & has it ignored, and what that starts
     with subprocess.Popen(
         [sys.executable, "-m", "bench", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as run:
+        signal.signal(signal.SIGINT, ours)
         try:
             while not records.exists() or records.read_bytes().count(b"\n") < 6:
                 assert run.poll() is None, run.communicate()

@@ -359,10 +359,11 @@ def test_real_workers_of_both_sides_are_paired_process_by_process(
         text=True,
         check=False,
     )
-    assert ran.returncode in (0, 1), ran.stderr  # on a busy machine times may differ
+    assert ran.returncode in (0, 1, 6), ran.stderr  # on a busy machine times may differ, or be no good
     (pair,) = json.loads(Path("out/comparison.json").read_text())["pairs"]
     (time,) = [c for c in pair["changes"] if (c["case"], c["metric"]) == (CASE, "time/inference")]
-    assert (time["base_processes"], time["new_processes"], time["bits"]) == (5, 5, "same bits")
+    assert time["state"] == "invalid" or (time["base_processes"], time["new_processes"]) == (5, 5)
+    assert time["bits"] == "same bits"
     assert states()[CASE, "bits/output"] == states()[CASE, "repeats/quick/output"] == "same"
     a, b = (read_records(Path("out", side))[0] for side in "ab")
     assert [(r.case, r.process) for r in a] == [(r.case, r.process) for r in b]
