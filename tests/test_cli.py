@@ -17,7 +17,6 @@ from typing import Any
 
 import pytest
 
-from bench import cli
 from bench.errors import BenchError
 from bench.store import read_manifest, read_records
 
@@ -80,22 +79,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "bench", *arguments], capture_output=True, text=True, check=False)
-
-
-@pytest.fixture
-def end(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Ended]:
-    """``end("run", "--tier", "x")``: the status, standard output and standard error, without a new process."""
-    terminate = signal.getsignal(signal.SIGTERM)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["bench", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    yield call
-    signal.signal(signal.SIGTERM, terminate)
 
 
 HELP = """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -14,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from bench import cli
 from bench.interop import calibrations
 from bench.measure.messages import Describe, Reply, Request
 from bench.model import Environment
@@ -85,19 +83,14 @@ def _scripted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, noise: Noise) -> 
 
 
 @pytest.fixture
-def end(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Ended]:
+def end(end: Ended) -> Ended:
     """``end("calibrate", "mine")``: the status and what was said, lines joined."""
-    terminate = signal.getsignal(signal.SIGTERM)
 
     def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["bench", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), " ".join(out.split()), " ".join(err.split())
+        status, out, err = end(*arguments)
+        return status, " ".join(out.split()), " ".join(err.split())
 
-    yield call
-    signal.signal(signal.SIGTERM, terminate)
+    return call
 
 
 def runs(folder: str) -> list[str]:
