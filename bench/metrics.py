@@ -31,6 +31,7 @@ class Metric:
 _KINDS: dict[str, tuple[str, Better, bool]] = {
     "time": ("s", "lower", False),
     "first_call": ("s", "lower", False),
+    "coefficient": ("", "", False),
     "memory/parameters": ("B", "lower", True),
     "memory/peak": ("B", "lower", True),
     "memory/reserved": ("B", "lower", True),
@@ -64,6 +65,15 @@ def metric(name: str) -> Metric:
 def is_headline(name: str) -> bool:
     """Whether a metric is the time of a phase itself, and not one of its siblings."""
     return name.startswith("time/") and name.rpartition("/")[2] not in TIME_SIBLINGS
+
+
+def coefficient_name(headline: str) -> str:
+    """The metric that tells how far a headline time follows the processor's clock.
+
+    >>> coefficient_name("time/forward")
+    'coefficient/forward'
+    """
+    return f"coefficient/{headline.partition('/')[2]}"
 
 
 def covers(claimed: str, name: str) -> bool:

@@ -15,13 +15,14 @@ from typing import Any
 
 import numpy as np
 
+from bench.analysis.calm import common_coefficient, freed
 from bench.analysis.intervals import FEWEST, quantile, share_interval
-from bench.analysis.judging import FDR, FLOOR, RESTLESS, machine_moved
-from bench.analysis.matching import RESTLESS_SPREAD, STAND_INS, spread
+from bench.analysis.judging import FDR, FLOOR, RESTLESS
+from bench.analysis.matching import BEYOND_COEFFICIENT, BEYOND_METRONOMES, RESTLESS_SPREAD, STAND_INS, spread
 from bench.analysis.phrases import percent
 from bench.analysis.welch import effects, false_discovery_adjusted, moments
 from bench.errors import BenchError
-from bench.metrics import is_headline
+from bench.metrics import coefficient_name, is_headline
 from bench.model import Estimate, Value
 
 # History: 1  2026-11  first
@@ -189,26 +190,45 @@ def _headlines(run: Run) -> dict[Key, Estimate]:
     return {(e.case.id, e.metric): e for e in run if e.status == "ok" and is_headline(e.metric)}
 
 
-def _stand_ins(runs: Sequence[Run]) -> dict[Key, tuple[str, str]]:
-    """Headline -> what stands in for it, as in `compare`, and the same unadjusted: the first that every run has."""
-    known = [{(e.case.id, e.metric): len(e.process_values) for e in run if e.status == "ok"} for run in runs]
-    return {
-        (case, metric): (f"{metric}{stand_in}", f"{metric}{unadjusted}")
-        for case, metric in (_headlines(runs[0]) if runs else ())
-        for stand_in, unadjusted in reversed(STAND_INS)
-        if all(found.get((case, f"{metric}{stand_in}"), 0) >= FEWEST for found in known)
-    }
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _StandIn:
+    """What stands in for a headline, as in `compare`, the same unadjusted, and the coefficient of all runs together.
+
+    Without a coefficient (None) the metronomes are divided out.
+    """
+
+    name: str
+    unadjusted: str
+    coefficient: float | None
+
+
+def _stand_ins(runs: Sequence[Run]) -> dict[Key, _StandIn]:
+    """For each headline the first stand-in that every run has."""
+    known = [{(e.case.id, e.metric): e for e in run if e.status == "ok"} for run in runs]
+    found = {}
+    for case, metric in _headlines(runs[0]) if runs else ():
+        for stand_in, unadjusted in STAND_INS:
+            rows = [of.get((case, f"{metric}{stand_in}")) for of in known]
+            if all(row and len(row.process_values) >= FEWEST for row in rows):
+                follows = [of.get((case, coefficient_name(metric))) for of in known]
+                by = common_coefficient([row.value for row in follows if row]) if unadjusted and all(follows) else None
+                names = f"{metric}{stand_in}", f"{metric}{unadjusted}"
+                found[case, metric] = _StandIn(name=names[0], unadjusted=names[1], coefficient=by)
+                break
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Series:
-    """The process values of a case and metric in one run; ``beat``: log of the metronomes that adjusting took out.
+    """The process values of a case and metric in one run; ``beat``: log of the metronomes beside them.
 
-    ``restless``: some runs were calm too rarely to be compared by their calm rounds.
+    ``beyond``: how much of what the metronomes move by is not taken out.  ``restless``: the run was calm too rarely to
+    be compared by its calm rounds.
     """
 
     values: tuple[float, ...]
     beat: float | None = None
+    beyond: float = 0.0
     restless: bool = False
 
     def moved(self, base: _Series) -> float:
@@ -216,30 +236,35 @@ class _Series:
         least = RESTLESS if self.restless or base.restless else 0.0
         if self.beat is None or base.beat is None:
             return least
-        return max(least, machine_moved(self.beat - base.beat, adjusted=True))
+        return max(least, self.beyond * abs(self.beat - base.beat))
 
 
 Values = Mapping[Key, _Series]
 
 
-def _values(run: Run, stand_ins: Mapping[Key, tuple[str, str]]) -> Values:
+def _values(run: Run, stand_ins: Mapping[Key, _StandIn]) -> Values:
     by_name = {(e.case.id, e.metric): e for e in run}
-    found = {key: _series(by_name, e, *stand_ins.get(key, ())) for key, e in _headlines(run).items()}
+    found = {key: _series(by_name, e, stand_ins.get(key)) for key, e in _headlines(run).items()}
     return {key: s for key, s in found.items() if len(s.values) >= FEWEST and len(set(s.values)) > 1}
 
 
-def _series(by_name: Mapping[Key, Estimate], raw: Estimate, stand_in: str = "", unadjusted: str = "") -> _Series:
+def _series(by_name: Mapping[Key, Estimate], raw: Estimate, by: _StandIn | None) -> _Series:
     """Of a headline, or of what stands in for it; the unadjusted times are the headline where calm ones do not do."""
-    if not stand_in:
+    if by is None:
         return _Series(values=raw.process_values)
-    case, adjusted = raw.case.id, by_name[raw.case.id, stand_in]
-    before, after = by_name[case, unadjusted].value, adjusted.value
+    unadjusted, adjusted = by_name[raw.case.id, by.unadjusted], by_name[raw.case.id, by.name]
+    before, after = unadjusted.value, adjusted.value
     known = isinstance(before, float) and isinstance(after, float) and min(before, after) > 0
+    values, beyond = adjusted.process_values, BEYOND_METRONOMES
+    if by.coefficient is not None:
+        values = freed(unadjusted.process_values, values, by.coefficient)
+        beyond = BEYOND_COEFFICIENT
     return _Series(
-        values=adjusted.process_values,
+        values=values,
         beat=math.log(before / after) if known else None,  # type: ignore[operator]
-        restless=unadjusted == raw.metric
-        and (case, f"{raw.metric}/calm") in by_name
+        beyond=beyond,
+        restless=by.unadjusted == raw.metric
+        and (raw.case.id, f"{raw.metric}/calm") in by_name
         and spread(raw.process_values) > RESTLESS_SPREAD,
     )
 

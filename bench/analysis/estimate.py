@@ -15,6 +15,7 @@ from functools import cached_property
 import numpy as np
 
 from bench.analysis import metronome, shape
+from bench.analysis.calm import Rounds, best, calm_of, calm_rounds
 from bench.analysis.intervals import FEWEST
 from bench.analysis.rows import (
     Series,
@@ -116,10 +117,10 @@ class _Measured:
         return metronome.beats(self.timed)
 
     @cached_property
-    def calm(self) -> dict[int, metronome.Rounds]:
+    def calm(self) -> dict[int, Rounds]:
         """process -> which rounds were calm; a GPU has a clock for a metronome, and no neighbours."""
         records = self.timed if self.case.device == "cpu" else {}
-        return {p: metronome.calm_rounds(r, self.at_best) for p, r in records.items()}
+        return {p: calm_rounds(r, self.at_best) for p, r in records.items()}
 
     @cached_property
     def values(self) -> dict[str, dict[int, float | str]]:
@@ -150,12 +151,6 @@ class _Measured:
         if times is None:
             return metronome.Adjustment()
         return metronome.adjust(times.by_process, self.beats, self.case.device)
-
-    def calm_times(self, phase: str) -> Times | None:
-        """The times of calm rounds, where there is any."""
-        times = self.good(phase)
-        calm = times.among(self.calm) if times else None
-        return calm if calm and calm.by_process else None
 
     def first_calls(self, phase: str) -> Series:
         calls = {p: s.first_call for p, r in self.timed.items() for s in r.samples if s.phase == phase}
@@ -188,7 +183,7 @@ class _Pair:
 
 
 def _cases(records: Sequence[Record]) -> dict[Case, _Measured]:
-    by_case, at_best = grouped(records, lambda record: record.case), metronome.best(records)
+    by_case, at_best = grouped(records, lambda record: record.case), best(records)
     return {case: _Measured(case=case, records=tuple(of), at_best=at_best) for case, of in by_case.items()}
 
 
@@ -264,17 +259,19 @@ def _adjusted_rows(pair: _Pair, phase: str, adjustment: metronome.Adjustment) ->
 
 
 def _calm_rows(pair: _Pair, phase: str) -> Iterator[Estimate]:
-    """The times of calm rounds, as they are and, where they are enough, adjusted: for comparisons between runs."""
-    calm = pair.mine.calm_times(phase)
+    """The times of calm rounds, as they are and divided by the clock, and how far they follow it: for ``compare``."""
+    times = pair.mine.good(phase)
+    calm = calm_of(times, pair.mine.timed, pair.mine.calm) if times else None
     if calm is None:
         return
-    beats = metronome.beats(pair.mine.timed, pair.mine.calm)
-    adjustment = metronome.adjust(calm.by_process, beats, pair.mine.case.device)
-    share = f"{calm.valid_samples} of {calm.samples} samples were taken in calm rounds"
-    for name, logs, fact in (("calm", calm.by_process, share), ("calm_adjusted", adjustment.logs, adjustment.sentence)):
+    adjusted = "divided by what the hash and the interpreter's loop took meanwhile"
+    for name, logs, fact in (("calm", calm.logs, calm.share), ("calm_adjusted", calm.adjusted, adjusted)):
         if logs:
             blank = replace(pair.blank(f"time/{phase}/{name}"), stop_reason=pair.stop_reason)
             yield told(series_row(blank, Series(logs=logs), None, pair.confidence), fact)
+    if calm.adjusted:
+        blank = replace(pair.blank(f"coefficient/{phase}"), value=calm.coefficient, samples=calm.rounds)
+        yield told(blank, calm.gain)
 
 
 def _first_call_rows(pair: _Pair) -> Iterator[Estimate]:

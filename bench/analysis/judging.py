@@ -18,13 +18,6 @@ from bench.metrics import Better
 FLOOR = 0.02  # METHOD section 5.2: the smallest change anybody is told of
 FDR = 0.01  # METHOD section 5.3: q of Benjamini and Hochberg over all cases and metrics
 
-# How far a case may follow the machine beyond what the metronomes took out: a case that does not slow with them at all
-# is off by once their change, one that slows two and a half times as much by one and a half times.  Seen on 24 reports
-# of seven CPU workloads, half of them taken in a busy hour and half in a quiet one (torch 2.13, 2 cores): comparisons
-# of the same code with any alarm, between the hours 22 % (12 processes a report) and 44 % (24) without this, none with
-# it; within an hour 3 % and 33 %, none with it.  A planted +5 % within an hour is found in 23 % instead of 28 % of
-# cases (12 processes), in 30 % instead of 39 % (24): it is the price of a machine that moved.
-BEYOND_METRONOMES = 1.5
 # Where the machine was hardly ever calm, adjusted times of the same code differed by up to 12 %.
 RESTLESS = math.log(1.2)
 
@@ -70,14 +63,9 @@ def judge(trials: Sequence[Trial], rule: Rule) -> tuple[Change, ...]:
     )
 
 
-def machine_moved(pace: float | None, *, adjusted: bool) -> float:
-    """The log change that a machine whose metronomes moved may make of itself; raw times hold all of it."""
-    return abs(pace or 0.0) * (BEYOND_METRONOMES if adjusted else 1 + BEYOND_METRONOMES)
-
-
 def _noise(trial: Trial, rule: Rule) -> float:
     """The log change that the machine may have made."""
-    moved = machine_moved(trial.pace, adjusted=trial.adjusted)
+    moved = trial.beyond * abs(trial.pace or 0.0)
     return max(moved, RESTLESS if trial.restless else 0.0, _luck(trial, rule))
 
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from statistics import stdev
 from typing import Any
 
+from bench.analysis.calm import common_coefficient, freed
 from bench.analysis.change import Change, State
 from bench.analysis.intervals import FEWEST
 from bench.analysis.reported import BITS, REPEATS, Report, Row, is_exact, is_judged
 from bench.errors import BenchError
-from bench.metrics import is_headline
+from bench.metrics import coefficient_name, is_headline
 
 Rows = Mapping[str, Row]
 
@@ -66,8 +67,9 @@ class Trial:
     """A match that process values will decide; both sides have enough of them, all positive and not constant.
 
     ``pace``: log of how much longer the metronomes took beside the new values than beside the base's; None where
-    that is not known.  ``restless``: the machine was too rarely calm on at least one side.  ``luck``: the log change
-    that may be one run's luck, as far as the spread of its processes tells; a calibration knows better.
+    that is not known; the values may have changed by ``beyond`` times as much.  ``restless``: the machine was too
+    rarely calm on at least one side.  ``luck``: the log change that may be one run's luck, as far as the spread of its
+    processes tells; a calibration knows better.
     """
 
     match: Match
@@ -75,6 +77,7 @@ class Trial:
     new_values: tuple[float, ...]
     adjusted: bool = False
     pace: float | None = None
+    beyond: float = 0.0
     restless: bool = False
     luck: float = 0.0
 
@@ -186,7 +189,11 @@ def _two(match: Match, before: Rows, after: Rows, sides: Sides) -> Found:
         if found and not _untestable(found[0].process_values, found[1].process_values):
             trial = _tested(match, *found, _rows(f"{new.metric}{unadjusted}", before, after))
             few = not unadjusted and any(f"{new.metric}/calm" in rows for rows in (before, after))
-            return _doubted(trial, few) if isinstance(trial, Trial) else trial
+            if not isinstance(trial, Trial):
+                return trial
+            calm = _rows(f"{new.metric}/calm", before, after) if unadjusted else None
+            follows = _rows(coefficient_name(new.metric), before, after)
+            return _doubted(_freed(trial, calm, follows) if calm and follows else trial, few)
     return _tested(match, old, new)
 
 
@@ -209,12 +216,21 @@ STAND_INS = (("/calm_adjusted", "/calm"), ("/adjusted", ""))
 RESTLESS_SPREAD = 0.05
 
 
-# What processes of one run differ in, runs may differ in: seen in A/A comparisons of 11 and of 9 reports of the same
-# code in two busy hours (benchmarks/false_alarms.py, 30 processes, torch 2.13, one thread on 2 shared cores), where
-# runs lay up to 12 and 5 % apart and their processes 4 and 2 %.  Comparisons with any alarm: 0 of 110 and 3 of 72 with
-# 1.5 spreads, 0 and 1 with 2.5, none with 3.5; a planted +10 % is found in 30 and 23 %, 26 and 17 %, 22 and 11 % of
-# cases.
+# What processes of one run differ in, runs may differ in: seen in A/A comparisons of 11, 9, 2 and 15 reports of the
+# same code in four busy hours (benchmarks/false_alarms.py, torch 2.13, one thread on 2 shared cores).  Pairs with any
+# alarm: 1 of 197 with 2.5 spreads, none with 3; a planted +5 % is found in 44 and 27 % of cases in the first two hours,
+# with 3 spreads in 37 and 21 %.
 LUCK_OF_RUN = 2.5
+
+# How far a case may follow the machine beyond what was taken out, as a share of what the metronomes moved by.  Divided
+# by all of them, a case that does not slow with them at all is off by once their change, one that slows two and a half
+# times as much by one and a half times.  Seen on 24 reports of seven CPU workloads, half of them taken in a busy hour
+# and half in a quiet one (torch 2.13, 2 cores): comparisons of the same code with any alarm, between the hours 22 % (12
+# processes a report) and 44 % (24) without this, none with it; within an hour 3 % and 33 %, none with it.
+BEYOND_METRONOMES = 1.5
+# With a coefficient of its own, fitted in these very runs, a case is off by that coefficient's error.  Seen between
+# runs: 0.1 for convolutions and products, up to 0.5 for short calls and copies.
+BEYOND_COEFFICIENT = 0.3
 
 
 def _doubted(trial: Trial, few: bool) -> Trial:
@@ -222,6 +238,15 @@ def _doubted(trial: Trial, few: bool) -> Trial:
     match, own = trial.match, max(spread(trial.base_values), spread(trial.new_values))
     raw = max(spread(match.old.process_values), spread(match.new.process_values))
     return replace(trial, restless=few and raw > RESTLESS_SPREAD, luck=LUCK_OF_RUN * own)
+
+
+def _freed(trial: Trial, calm: tuple[Row, Row], follows: tuple[Row, Row]) -> Trial:
+    """Freed of the clock by one coefficient for both sides, so that the reference cancels."""
+    by = common_coefficient([row.value for row in follows])
+    base, new = (
+        freed(c.process_values, v, by) for c, v in zip(calm, (trial.base_values, trial.new_values), strict=True)
+    )
+    return replace(trial, base_values=base, new_values=new, beyond=BEYOND_COEFFICIENT)
 
 
 def spread(values: Sequence[float]) -> float:
@@ -246,8 +271,10 @@ def _tested(match: Match, old: Row, new: Row, unadjusted: tuple[Row, Row] | None
         return match.change("unresolved", reason, ratio=raw, **counts)
     before = _ratio(*(row.value for row in unadjusted)) if unadjusted else None
     pace = math.log(before / ratio) if before and ratio else None
+    adjusted = unadjusted is not None
+    beyond = BEYOND_METRONOMES + (not adjusted)  # raw times hold all that the machine did
     return Trial(
-        match=match, base_values=base_values, new_values=new_values, adjusted=unadjusted is not None, pace=pace
+        match=match, base_values=base_values, new_values=new_values, adjusted=adjusted, pace=pace, beyond=beyond
     )
 
 

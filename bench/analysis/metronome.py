@@ -13,15 +13,7 @@ between two reports of the same code, root mean square over the workloads:
     and 2.2 %; slopes fitted in each report and adjusted to the mean of all reports 4.9 % and 2.0 % (which no single
     report knows), but adjusted to a fixed reference 30 % away from it 24 % and 20 %.
 
-That is of all rounds.  On a machine with busy neighbours most of what is left comes from moments in which they slowed
-the case more, or less, than the metronomes.  The metronomes know these moments: rounds before and after which every
-metronome was near its best of the run are **calm**; where both reports have enough, they alone are compared.  The
-choice looks at the metronomes alone, never at the case, so it favours neither side of a comparison.  Seen on 5 reports
-of seven workloads (30 processes of 24 rounds, torch 2.13, one thread on 2 shared cores, a busy hour), root mean square
-over the workloads:
-
-    spread of processes: raw 15.3 %, adjusted 7.5 %, of calm rounds 2.2 %, calm and adjusted 2.0 % (in half of the
-    processes); standard deviation of the mean between reports of the same code: 8.0 %, 4.0 %, 1.6 %, 1.2 %
+That is of all rounds; of the calm ones calm.py tells.
 
 A slope fitted to a dozen processes is off by 0.2 or more, and multiplies its error with the distance to the
 reference; a quiet report cannot fit one at all, though its machine may have been slow throughout.  With a coefficient
@@ -31,14 +23,11 @@ of one the reference cancels when two reports are compared.  The fitted slope an
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import compress
 from statistics import median
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.analysis.intervals import FEWEST, Floats
 from bench.analysis.phrases import percent
@@ -57,17 +46,6 @@ LEAST_GAIN = {"cpu": 0.9, "cuda": 1.0}
 BEARABLE_SPREAD = {"cpu": 0.02, "cuda": 0.0}
 
 
-# A metronome at its best is among its fastest 5 % of the run; it is near that up to this much above.  Tolerances from 6
-# to 20 % differ little; a copy varies more by itself.
-BEST_QUANTILE = 0.05
-NEAR_BEST = {"copy": 1.30}
-NEAR_BEST_OTHERWISE = 1.15
-# Of fewer calm rounds the median says little, and such a process says nothing.
-FEWEST_CALM_ROUNDS = 3
-
-Rounds = NDArray[np.bool_]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adjustment:
     """Adjusted log seconds by process, or none; the sentence tells coefficient and gain (raw / adjusted spread)."""
@@ -76,37 +54,9 @@ class Adjustment:
     sentence: str = ""
 
 
-def best(records: Iterable[Record]) -> dict[str, float]:
-    """Metronome -> seconds it takes when the machine is at its best in this run."""
-    found: dict[str, list[float]] = defaultdict(list)
-    for record in records:
-        for name, seconds in record.metronomes.items():
-            found[name] += [s for s in seconds if 0 < s < math.inf]
-    return {name: float(np.quantile(seconds, BEST_QUANTILE)) for name, seconds in found.items() if seconds}
-
-
-def calm_rounds(record: Record, at_best: Mapping[str, float]) -> Rounds:
-    """Which rounds of a process were calm: every metronome near its best when they began and when the next one did."""
-    calm = np.ones(max(map(len, record.metronomes.values()), default=0), dtype=np.bool_)
-    for name, seconds in record.metronomes.items():
-        limit = at_best.get(name, 0.0) * NEAR_BEST.get(name, NEAR_BEST_OTHERWISE)
-        near = np.zeros(len(calm), dtype=np.bool_)
-        near[: len(seconds)] = np.array(seconds) <= limit
-        calm &= near & np.append(near[1:], near[-1:])
-    return calm if np.count_nonzero(calm) >= FEWEST_CALM_ROUNDS else np.zeros_like(calm)
-
-
-def beats(records: Mapping[int, Record], rounds: Mapping[int, Rounds] | None = None) -> dict[int, float]:
-    """process -> mean over the metronomes of the median log seconds; only metronomes that all processes have.
-
-    ``rounds``: which rounds of each process count; all when not given.
-    """
-    chosen: dict[int, Mapping[str, Sequence[float]]] = {p: r.metronomes for p, r in records.items()}
-    if rounds is not None:
-        chosen = {
-            p: {n: list(compress(v, rounds[p])) for n, v in of.items()} for p, of in chosen.items() if p in rounds
-        }
-    medians = {p: {name: _median_log(v) for name, v in of.items()} for p, of in chosen.items()}
+def beats(records: Mapping[int, Record]) -> dict[int, float]:
+    """process -> mean over the metronomes of the median log seconds; only metronomes that all processes have."""
+    medians = {p: {name: _median_log(v) for name, v in r.metronomes.items()} for p, r in records.items()}
     ticking = {p: {n: v for n, v in of.items() if v is not None} for p, of in medians.items()}
     ticking = {p: of for p, of in ticking.items() if of}
     names = set.intersection(*(set(of) for of in ticking.values())) if ticking else set()

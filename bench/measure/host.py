@@ -150,7 +150,7 @@ def metronome() -> str:
 
     Comparable only when equal.
     """
-    blocks = f"warm: hash {HASHED_BYTES >> 10} KiB, copy {COPIED_BYTES >> 20} MiB, loop {LOOP_ROUNDS}"
+    blocks = f"warm, calm: hash {HASHED_BYTES >> 10} KiB, copy {COPIED_BYTES >> 20} MiB, loop {LOOP_ROUNDS}"
     python = f"{platform.python_implementation()} {platform.python_version()}"
     return " | ".join((blocks, python, ssl.OPENSSL_VERSION, read(cpu_model).value or platform.machine()))  # type: ignore[arg-type]
 

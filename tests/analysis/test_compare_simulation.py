@@ -13,7 +13,7 @@ from neighbours import neighbourhood
 from bench.analysis.compare import compare
 from bench.analysis.estimate import estimate
 from bench.analysis.judging import Rule, judge
-from bench.analysis.matching import Match, Trial
+from bench.analysis.matching import BEYOND_METRONOMES, Match, Trial
 from bench.analysis.reported import Report
 
 RNG_SEED = 20261121
@@ -134,7 +134,7 @@ def test_a_machine_that_moved_raises_no_alarm_whatever_a_case_makes_of_it() -> N
         for _ in range(100):
             left = pace * (rng.uniform(0, 2.5, 8) - 1)
             moved = [
-                replace(t, adjusted=True, pace=pace if known else 0.0)
+                replace(t, adjusted=True, pace=pace if known else 0.0, beyond=BEYOND_METRONOMES)
                 for t in trials(rng, left, processes=20, spread=0.02)
             ]
             found += bool({"worse", "better"} & set(states(moved, Rule())))

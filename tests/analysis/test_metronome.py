@@ -1,13 +1,10 @@
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
-from builders import case, record
-from neighbours import neighbourhood
+from builders import record
 
-from bench.analysis.estimate import estimate
-from bench.analysis.metronome import NOMINAL_SECONDS, adjust, beats, best, calm_rounds
+from bench.analysis.metronome import NOMINAL_SECONDS, adjust, beats
 
 RNG = np.random.default_rng
 
@@ -107,61 +104,3 @@ def test_processes_without_metronomes_are_left_out() -> None:
     times, ticks = machine(8)
     del ticks[2]
     assert sorted(adjust(times, ticks, "cpu").logs) == [p for p in range(1, 13) if p != 2]
-
-
-# --- calm rounds -----------------------------------------------------------------------------------------------------
-
-
-def test_the_best_of_a_metronome_is_among_its_fastest_of_the_whole_run() -> None:
-    slow = record(process=1, metronomes={"hash": (2.0,) * 90, "copy": ()})
-    fast = record(process=2, metronomes={"hash": (1.0,) * 10 + (0.0, math.nan)})
-    assert best([slow, fast]) == {"hash": 1.0}
-
-
-def test_a_round_is_calm_when_the_metronomes_are_near_their_best_before_and_after_it() -> None:
-    beating = record(
-        metronomes={"hash": (1.0, 1.1, 1.5, 1.0, 1.14, 1.0, 1.0), "copy": (1.0, 1.2, 1.2, 1.2, 1.0, 1.0, 1.4)}
-    )
-    calm = calm_rounds(beating, {"hash": 1.0, "copy": 1.0})
-    assert calm.tolist() == [True, False, False, True, True, False, False]
-
-
-def test_a_process_with_fewer_than_three_calm_rounds_has_none() -> None:
-    assert not calm_rounds(record(metronomes={"hash": (1.0, 1.0, 1.0, 2.0)}), {"hash": 1.0}).any()
-    assert calm_rounds(record(metronomes={"hash": (1.0, 1.0, 1.0, 1.0)}), {"hash": 1.0}).all()
-    assert not calm_rounds(record(metronomes={"hash": (1.0, 1.0, 1.0, math.nan)}), {"hash": 1.0})[2:].any()
-    assert calm_rounds(record(), {"hash": 1.0}).tolist() == []
-
-
-def test_calm_rounds_find_the_time_of_a_machine_without_neighbours() -> None:
-    rows = {row.metric: row for row in estimate(neighbourhood(1))}
-    raw, calm, adjusted = (rows[f"time/forward{name}"] for name in ("", "/calm", "/calm_adjusted"))
-    assert raw.value > 2.2e-3  # type: ignore[operator]
-    assert calm.value == pytest.approx(2e-3, rel=0.02)
-    assert adjusted.value == pytest.approx(2e-3, rel=0.02)
-    assert np.std(np.log(calm.process_values)) < 0.2 * np.std(np.log(raw.process_values))
-    assert calm.facts[0].endswith(" of 384 samples were taken in calm rounds")
-    assert 5 <= len(calm.process_values) < 24
-    assert rows["time/forward/adjusted"].value != pytest.approx(2e-3, rel=0.05)
-
-
-def test_a_machine_that_is_never_calm_has_no_calm_time_and_a_calm_one_only_calm_times() -> None:
-    rows = {row.metric: row for row in estimate(neighbourhood(2, busy=0.0, processes=12))}
-    assert len(rows["time/forward/calm"].process_values) >= 10
-    alternating = [
-        record(seconds=(1e-3 * (1 + p / 100),) * 8, process=p, metronomes={"hash": (1.0, 2.0) * 4}) for p in range(1, 9)
-    ]
-    assert "time/forward/calm" not in {row.metric for row in estimate(alternating)}
-
-
-def test_where_few_processes_were_calm_their_times_are_told_but_not_adjusted() -> None:
-    few = neighbourhood(3, processes=4)
-    rows = {row.metric: row for row in estimate(few)}
-    assert 1 <= len(rows["time/forward/calm"].process_values) < 5
-    assert "time/forward/calm_adjusted" not in rows
-
-
-def test_the_clock_of_a_gpu_has_no_neighbours() -> None:
-    of = case("bias", device="cuda")
-    rows = estimate([replace(r, case=of) for r in neighbourhood(4)])
-    assert not [row for row in rows if "calm" in row.metric]
