@@ -22,8 +22,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import permutations, product
 from pathlib import Path
-from statistics import median
-from timeit import repeat as timeit
 
 from bench.analysis.intervals import share_interval
 from bench.interop.comparing import compare_paths
@@ -150,7 +148,7 @@ def tools(seconds: float, processes: int, ab_seconds: float, twin_seconds: float
                     "-o",
                     str(out / "out.json"),
                     "--inherit-environ",
-                    "OMP_NUM_THREADS,INJECT,CALM,PYTHONPATH",
+                    "OMP_NUM_THREADS,INJECT,PYTHONPATH",
                 ]
             ),
             alarms=by_pyperf,
@@ -181,6 +179,7 @@ def tools(seconds: float, processes: int, ab_seconds: float, twin_seconds: float
             alarms=by_ab,
             paired=True,
             plants=True,
+            shares=(0.0, 0.05, 0.1),
         ),
         _variants("bench run, both as variants", twin_seconds, SHARES),
         _variants("bench run, both as variants, longer", 5 * twin_seconds, (0.0, 0.05)),
@@ -208,31 +207,13 @@ def _variants(name: str, seconds: float, shares: tuple[float, ...]) -> Tool:
     )
 
 
-def calm(path: Path) -> None:
-    """Seconds of each operation and of a turn of the loop in the middle of a minute: what a planted share is of."""
-    if path.exists():
-        return
-    import torch
-    from _ops import NAMES, busy, operation
-
-    torch.set_grad_enabled(False)
-    calls = {name: operation(name) for name in NAMES}
-    numbers = {name: max(1, round(0.005 / min(timeit(call, number=1, repeat=5)))) for name, call in calls.items()}
-    found: dict[str, list[float]] = {name: [] for name in (*NAMES, "turn")}
-    for _ in range(100):  # in turns, so that a neighbour comes to all of them
-        for name, call in calls.items():
-            found[name].append(median(timeit(call, number=numbers[name], repeat=5)) / numbers[name])
-        found["turn"].append(median(timeit(lambda: busy(100_000), number=1, repeat=5)) / 100_000)
-    path.write_text(json.dumps({name: median(s) for name, s in found.items()}, indent=1), encoding="utf-8")
-
-
-def measure(tool: Tool, folder: Path, share: float, calm_file: Path) -> None:
+def measure(tool: Tool, folder: Path, share: float) -> None:
     """One run of a tool, unless it was there; the wall time beside it."""
     if (folder / "seconds").exists():
         return
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    planted = {"INJECT": str(share), "CALM": str(calm_file)} if share else {}
+    planted = {"INJECT": str(share)} if share else {}
     environment = {**os.environ, **({} if tool.plants else planted)}
     start = time.monotonic()
     done = subprocess.run(
@@ -300,7 +281,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--seconds", type=float, default=1.0, help="of torch.utils.benchmark on each operation")
     parser.add_argument("--processes", type=int, default=30, help="of bench run")
-    parser.add_argument("--ab-seconds", type=float, default=30.0, help="of bench ab on all operations")
+    parser.add_argument("--ab-seconds", type=float, default=60.0, help="of bench ab on all operations")
     parser.add_argument("--twin-seconds", type=float, default=8.0, help="of measuring both as variants")
     parser.add_argument("--without", action="append", default=[], help="leave out tools whose name holds this")
     parser.add_argument("--shares", type=float, nargs="+", default=SHARES, help="planted, of those in the table")
@@ -312,11 +293,10 @@ def main() -> None:
     known = tools(asked.seconds, asked.processes, asked.ab_seconds, asked.twin_seconds)
     chosen = [tool for tool in known if not _left_out(tool, asked.without)]
     if not asked.table:
-        calm(folder / "calm.json")
         for number in range(asked.repeats):
             for tool in chosen[number % len(chosen) :] + chosen[: number % len(chosen)]:
                 for share in sorted(set(tool.shares) & set(asked.shares)):
-                    measure(tool, folder / f"{number:02d}" / stem(tool) / f"{share:g}", share, folder / "calm.json")
+                    measure(tool, folder / f"{number:02d}" / stem(tool) / f"{share:g}", share)
             print(f"repeat {number + 1} of {asked.repeats} done", file=sys.stderr, flush=True)
     print(table(chosen, folder))
 
