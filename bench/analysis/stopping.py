@@ -51,7 +51,7 @@ def decide(
     seconds_left: float,
     cost_seconds: Mapping[str, float],
 ) -> Mapping[str, StopReason]:
-    """Why each group stops, or the empty string: measure on.
+    """Why each group stops, or the empty string: measure on.  What is ``unstable`` lets the others go first.
 
     precision: half-width asked of every ratio, as a fraction.  cost_seconds: what one more process of a group takes,
     0 where none was measured yet: a first one is always granted.  A group without any ratio has nothing to be precise
@@ -85,8 +85,12 @@ def next_groups(
 
     Groups that were not looked at yet come first; then the wide ones, the widest first, each with a claim on the time
     it needs to become precise, until no time is left.  With time for all, that is every group that has not stopped.
+    What the others leave is for those that the budget cannot make precise: it may still decide their claims.
     """
     running = [group for group in series if not stops.get(group)]
+    if not running:
+        fits = (group for group in series if cost_seconds.get(group, 0.0) < seconds_left)
+        return tuple(group for group in fits if stops.get(group) == "unstable")
     counts = {group: _processes(series[group]) for group in running}
     chosen = {group for group in running if counts[group] < MINIMUM}
     left = seconds_left - sum(cost_seconds.get(group, 0.0) * (MINIMUM - counts[group]) for group in chosen)

@@ -9,7 +9,7 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -120,6 +120,7 @@ class Run:
         self._crew = Crew(sides, options.device, cheap=options.kind == "cpu")
         self._ratios: dict[str, dict[tuple[str, str], list[float]]] = {g.name: defaultdict(list) for g in groups}
         self._stops: dict[str, StopReason] = {}
+        self._unstable: set[str] = set()
         self._known = {(record.run, record.case.id) for record in earlier if not (record.process or record.knobs)}
         self._remember([record for record in earlier if not record.knobs])
         self._earlier = earlier
@@ -256,7 +257,8 @@ class Run:
         )
         # A run that goes on does not know yet what a process costs, and its time may be over.
         late = {group.name for group in alive if self._out_of_time(group)}
-        self._stops = {g: "budget" if g in late and stop != "precise" else stop for g, stop in stops.items()}
+        self._unstable |= {g for g, stop in stops.items() if stop == "unstable"}
+        self._stops = {g: self._stop(g, stop, late) for g, stop in stops.items()}
         names = set(
             stopping.next_groups(
                 series,
@@ -267,6 +269,12 @@ class Run:
             )
         )
         return [group for group in alive if group.name in names]
+
+    def _stop(self, group: str, stop: StopReason, late: Collection[str]) -> StopReason:
+        """What once was too unsteady for the budget stays so, unless it becomes precise after all."""
+        if stop == "precise":
+            return stop
+        return "unstable" if group in self._unstable else "budget" if group in late else stop
 
     def _out_of_time(self, group: Group) -> bool:
         """Whether the budget has no room for another process of a group; a first one is always granted."""
@@ -284,7 +292,8 @@ class Run:
                 )
                 seconds += (group.cost_seconds or usual) * max(0, expected - group.processes)
         if not wanted:
-            seconds = min(seconds, max(0.0, self._seconds_left()))
+            left = max(0.0, self._seconds_left())
+            seconds = left if "unstable" in self._stops.values() else min(seconds, left)
         return seconds + _REPORTING_SECONDS * len({group.found.benchmark.name for group in self._groups})
 
     def _seconds_left(self) -> float:

@@ -115,6 +115,14 @@ def test_when_all_have_stopped_nothing_is_measured() -> None:
     assert chosen({"a": [ratios(12, 0.001)]}, 100.0, {"a": "precise"}) == []
 
 
+def test_what_the_others_leave_is_for_groups_that_it_cannot_make_precise() -> None:
+    series = {"precise": [ratios(12, 0.001)], "unsteady": [ratios(12, 0.3)], "worse": [ratios(15, 0.5)]}
+    stops: dict[str, StopReason] = {"precise": "precise", "unsteady": "unstable", "worse": "unstable"}
+    assert chosen(series, 100.0, stops) == ["unsteady", "worse"]
+    assert chosen(series, 0.5, stops) == []  # a process takes a second
+    assert chosen({**series, "young": [ratios(3, 0.01)]}, 100.0, stops) == ["young"]
+
+
 def test_the_precision_reached_is_that_of_the_widest_ratio() -> None:
     wide = ratios(12, 0.05)
     assert widest([ratios(12, 0.001), wide]) == pytest.approx(math.expm1(half_width(wide, 0.95)))

@@ -202,6 +202,26 @@ def test_a_budget_that_ends_in_the_middle_of_a_pass_ends_the_run_and_grants_ever
     assert read_manifest(told.folder).finished
 
 
+def test_an_unsteady_group_gets_what_a_steady_one_leaves(story: Callable[..., Story], clock: list[float]) -> None:
+    told = story(found("a", "b", name="steady"), found("calm", "wild", name="unsteady"))
+    slows, slow = itertools.cycle((1.0, 3.0, 1.5, 2.0)), [1.0]
+
+    def script(name: str, what: str) -> float:
+        if what.startswith("warm"):
+            clock[0] += 1.0  # two seconds a process
+            slow[0] = next(slows)
+        return 1e-3 * (slow[0] if name == "wild" else 1.0)
+
+    told.launcher.script = script
+    told.go(processes=None, budget_seconds=120.0)
+    numbers = told.numbers()
+    assert max(numbers["steady.a"]) == MINIMUM
+    assert max(numbers["unsteady.wild"]) == 120 / 2 - MINIMUM - 1  # one more would end when the budget does
+    assert list(read_manifest(told.folder).stops.values()) == ["precise", "unstable"]
+    assert told.heard.left[-1] < 3.0  # the display counted on it
+    assert 90.0 < told.heard.left[MINIMUM] <= 120.0
+
+
 def test_a_budget_smaller_than_one_pass_still_measures_everything_once(
     story: Callable[..., Story], clock: list[float]
 ) -> None:
