@@ -17,7 +17,7 @@ from bench.measure.crew import Crew
 from bench.measure.device import Sample
 from bench.measure.messages import Close, Facts, Failure, Measure, Open, Probe, Reply, Taken, Warm
 from bench.measure.schedule import METRONOME, Step
-from bench.measure.timing import PROCESS_SECONDS, WarmUp, choose_loops, choose_rounds
+from bench.measure.timing import PROCESS_SECONDS, ROUNDS, WarmUp, choose_loops, choose_rounds, full_turns
 from bench.measure.workers import Worker, WorkerDied
 from bench.model import Case, Record, Samples
 from bench.suite import Settings
@@ -51,7 +51,8 @@ MakeRecord = Callable[..., Record]
 class Group:
     """All variants at one point (in ``ab``: on both sides), and what a run has learnt of them so far.
 
-    ``process_seconds``: how long the rounds of one process may take together, where they are short.
+    ``process_seconds``: how long the rounds of one process may take together, where they are short;
+    ``round_seconds``: what a round takes, once that is known.
     """
 
     name: str
@@ -66,6 +67,11 @@ class Group:
     together: bool = True
     cost_seconds: float = 0.0
     process_seconds: float = PROCESS_SECONDS
+    round_seconds: float = 0.0
+
+    def shorten(self, share: float) -> None:
+        """Take only so much of the rounds in later processes, but enough for a median."""
+        self.rounds = min(self.rounds, full_turns(max(ROUNDS[0], int(share * self.rounds)), len(self.alive)))
 
     @property
     def alive(self) -> list[str]:
@@ -237,8 +243,8 @@ def _choose(group: Group, warm: Mapping[tuple[str, str], WarmUp]) -> None:
         return
     for phase in group.found.benchmark.phases:
         group.loops[phase] = choose_loops([w.seconds for (_, p), w in warm.items() if p == phase])
-    round_seconds = sum((w.seconds + w.around) * group.loops[phase] for (_, phase), w in warm.items())
-    group.rounds = choose_rounds(round_seconds, len(group.alive), group.process_seconds)
+    group.round_seconds = sum((w.seconds + w.around) * group.loops[phase] for (_, phase), w in warm.items())
+    group.rounds = choose_rounds(group.round_seconds, len(group.alive), group.process_seconds)
 
 
 def _take(seats: Mapping[str, Worker], steps: list[Step], group: Group) -> list[Taken]:

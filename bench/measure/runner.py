@@ -214,6 +214,8 @@ class Run:
                 if number == 1:  # later on a pass is short, and nobody wants to think between processes
                     self._progress.expect(self._seconds_expected(timed))
                 self._progress.process_done(number, group.name, group.cost_seconds)
+            if number == 1:
+                self._shorten(timed)
             self._crew.end_pass()
             self._progress.expect(self._seconds_expected(timed))
             self._progress.pass_done(number, self._reached())
@@ -223,6 +225,15 @@ class Run:
         if self._options.processes is not None:
             return PROCESS_SECONDS
         return min(PROCESS_SECONDS, _MEASURING_SHARE * self._options.budget_seconds / (groups * FEWEST))
+
+    def _shorten(self, timed: Sequence[Group]) -> None:
+        """Fewer rounds, where the first pass took so long that there would be no five of it."""
+        passed = sum(group.cost_seconds for group in timed)
+        measuring = sum(group.rounds * group.round_seconds for group in timed)
+        excess = passed - (passed + self._seconds_left()) / FEWEST
+        if self._options.processes is None and excess > 0 and measuring:
+            for group in timed:
+                group.shorten(1 - excess / measuring)
 
     def _turn_knobs(self) -> None:
         """The knob matrix, after everything else: whoever interrupts it has his run."""

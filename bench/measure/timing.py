@@ -85,8 +85,12 @@ def choose_rounds(round_seconds: float, variants: int, process_seconds: float = 
     """Rounds per process: a multiple of the variants where that fits, so that each stands in each place equally."""
     least, most = ROUNDS
     fitting, at_most = (int(seconds / max(round_seconds, 1e-9)) for seconds in (process_seconds, LONG_PROCESS_SECONDS))
-    wanted = min(max(fitting, min(at_most, STEADY_ROUNDS), least), most)
-    return -(-wanted // variants) * variants if variants <= most else wanted
+    return full_turns(min(max(fitting, min(at_most, STEADY_ROUNDS), least), most), variants)
+
+
+def full_turns(rounds: int, variants: int) -> int:
+    """So many rounds or a few more: a multiple of the variants, unless they are too many."""
+    return -(-rounds // variants) * variants if variants <= ROUNDS[1] else rounds
 
 
 def lengthened(block: Block, share: float, device: Device) -> Block:
