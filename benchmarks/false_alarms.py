@@ -12,27 +12,20 @@ from __future__ import annotations
 
 import argparse
 import csv
-import functools
 import json
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import permutations, product
 from pathlib import Path
 
-from bench.analysis.calibrate import calibrate
-from bench.analysis.estimate import estimate
 from bench.analysis.intervals import share_interval
-from bench.interop import calibrations
 from bench.interop.comparing import compare_paths
 from bench.measure.ab import judge_ab
-from bench.model import Estimate
-from bench.store import read_records
 
 HERE = Path(__file__).parent / "workloads"
 sys.path.insert(0, str(HERE))
@@ -49,7 +42,6 @@ class Tool:
     name: str
     command: Callable[[Path, dict[str, str]], list[str]]
     alarms: Alarms
-    judges: str = ""  # the tool whose runs it judges, if not its own
     paired: bool = False  # one run holds both sides
     plants: bool = False  # its command gives one side what is planted
     shares: tuple[float, ...] = SHARES
@@ -82,26 +74,6 @@ def by_compare(base: Path, new: Path) -> set[str]:
     """Operations whose time ``bench compare`` calls worse."""
     comparison = compare_paths([base, new], accepted=Path(os.devnull) / "none")
     return _worse(comparison)
-
-
-def by_calibrated_compare(base: Path, new: Path) -> set[str]:
-    """The same where the other runs of the same code have told how far runs lie apart, as `bench calibrate` would."""
-    others = [run for run in siblings(base) if run not in (base, new)]
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / calibrations.FILE
-        file.write_text(calibrations.dumps(calibrate([estimates(run) for run in others])), encoding="utf-8")
-        return _worse(compare_paths([base, new], calibration=file, accepted=Path(os.devnull) / "none"))
-
-
-def siblings(run: Path) -> list[Path]:
-    """All finished runs of a tool with as much planted."""
-    return sorted(f.parent for f in run.parents[2].glob(f"*/{run.parent.name}/{run.name}/seconds"))
-
-
-@functools.cache
-def estimates(run: Path) -> tuple[Estimate, ...]:
-    """What the rows of a run's report say."""
-    return estimate(read_records(run)[0])
 
 
 def by_ab(_: Path, new: Path) -> set[str]:
@@ -182,7 +154,7 @@ def tools(seconds: float, processes: int, ab_seconds: float, twin_seconds: float
             alarms=by_pyperf,
             shares=(0.0,),  # two processes for every operation: the slowest of all
         ),
-        compared := Tool(
+        Tool(
             name="bench run, bench compare",
             command=lambda out, _: (
                 [
@@ -197,7 +169,6 @@ def tools(seconds: float, processes: int, ab_seconds: float, twin_seconds: float
             ),
             alarms=by_compare,
         ),
-        replace(compared, name=f"{compared.name}, calibrated", alarms=by_calibrated_compare, judges=compared.name),
         Tool(
             name="bench ab",
             command=lambda out, env: (
@@ -254,8 +225,8 @@ def measure(tool: Tool, folder: Path, share: float) -> None:
 
 
 def stem(tool: Tool) -> str:
-    """The folder of the tool's runs."""
-    return "-".join("".join(c if c.isalnum() else " " for c in tool.judges or tool.name).split())
+    """The tool's folder."""
+    return "-".join("".join(c if c.isalnum() else " " for c in tool.name).split())
 
 
 def runs(tool: Tool, folder: Path, share: float) -> list[Path]:
