@@ -40,7 +40,7 @@ def test_a_misspelt_metric_is_put_right() -> None:
 
 
 def test_a_metric_like_no_other_is_answered_with_what_there_is() -> None:
-    with pytest.raises(BenchError, match="the kinds are bits, first_call, gradient"):
+    with pytest.raises(BenchError, match="the kinds are bits, coefficient, first_call, gradient"):
         kind("zzzzzzz")
 
 
