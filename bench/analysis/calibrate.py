@@ -7,7 +7,7 @@ comparisons, so the intervals of shares are those of N - 1 trials.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, permutations, product
 from statistics import median
@@ -205,17 +205,20 @@ class _StandIn:
 def _stand_ins(runs: Sequence[Run]) -> dict[Key, _StandIn]:
     """For each headline the first stand-in that every run has."""
     known = [{(e.case.id, e.metric): e for e in run if e.status == "ok"} for run in runs]
-    found = {}
-    for case, metric in _headlines(runs[0]) if runs else ():
-        for stand_in, unadjusted in STAND_INS:
-            rows = [of.get((case, f"{metric}{stand_in}")) for of in known]
-            if all(row and len(row.process_values) >= FEWEST for row in rows):
-                follows = [of.get((case, coefficient_name(metric))) for of in known]
-                by = common_coefficient([row.value for row in follows if row]) if unadjusted and all(follows) else None
-                names = f"{metric}{stand_in}", f"{metric}{unadjusted}"
-                found[case, metric] = _StandIn(name=names[0], unadjusted=names[1], coefficient=by)
-                break
-    return found
+    headlines = _headlines(runs[0]) if runs else ()
+    found = {key: next(_all_have(known, *key), None) for key in headlines}
+    return {key: stand_in for key, stand_in in found.items() if stand_in}
+
+
+def _all_have(known: Sequence[Mapping[Key, Estimate]], case: str, metric: str) -> Iterator[_StandIn]:
+    """The stand-ins of a headline that every run has, with enough processes; the one to choose first."""
+    follows = [rows.get((case, coefficient_name(metric))) for rows in known]
+    coefficient = common_coefficient([row.value for row in follows if row]) if all(follows) else None
+    for name, unadjusted in STAND_INS:
+        rows = [rows.get((case, f"{metric}{name}")) for rows in known]
+        if all(row and len(row.process_values) >= FEWEST for row in rows):
+            by = coefficient if unadjusted else None
+            yield _StandIn(name=f"{metric}{name}", unadjusted=f"{metric}{unadjusted}", coefficient=by)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -228,8 +228,8 @@ LUCK_OF_RUN = 2.5
 # and half in a quiet one (torch 2.13, 2 cores): comparisons of the same code with any alarm, between the hours 22 % (12
 # processes a report) and 44 % (24) without this, none with it; within an hour 3 % and 33 %, none with it.
 BEYOND_METRONOMES = 1.5
-# With a coefficient of its own, fitted in these very runs, a case is off by that coefficient's error.  Seen between
-# runs: 0.1 for convolutions and products, up to 0.5 for short calls and copies.
+# With a coefficient of its own, fitted in these very runs, a case is off by that coefficient's error.  Seen against
+# what fitted the runs best: 0.1 for convolutions and products, up to 0.6 for short calls and copies, which spread more.
 BEYOND_COEFFICIENT = 0.3
 
 

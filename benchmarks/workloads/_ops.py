@@ -18,7 +18,10 @@ NAMES = ("conv_bias", "conv", "conv_channels_last", "conv_dilated", "contiguous"
 
 
 def operation(name: str, *, slowed: bool = True) -> Callable[[], None]:
-    """The operation on inputs from a fixed seed, with the share in ``INJECT`` more work (0.05 is five percent)."""
+    """The operation on inputs from a fixed seed, with the share in ``INJECT`` more work (0.05 is five percent).
+
+    It returns nothing: more work has a result of another shape, and variants must agree in theirs.
+    """
     share = float(os.environ.get("INJECT", "0")) if slowed else 0.0
     call = _operation(name, round(100 * (1 + share)))
 
