@@ -28,6 +28,7 @@ def main() -> None:
     arguments = [a for a in sys.argv[1:] if a != "--debug"]
     try:
         status = app(args=arguments, prog_name="bench", standalone_mode=False) or gate.PASS
+        sys.stdout.flush()  # a full disk or a closed pipe is heard of here, not when it is too late to say so
     except (KeyboardInterrupt, typer.Abort):
         remark("bench: interrupted")
         status = gate.INTERRUPTED

@@ -48,7 +48,7 @@ def run(
     if bool(paths) == bool(resume):
         raise BenchError("name what to measure, as in `bench run suites/conv`, or --resume DIR")
     patience = seconds(wait, "--wait")
-    with prepared() as launcher:
+    with prepared(meanwhile=_get_ready_to_report) as launcher:
         from bench.measure import session  # takes a while
 
         options = make_options(device, tier, processes, precision, budget, seed, timeout, determinism)
@@ -64,6 +64,15 @@ def run(
     summary = show_report(folder)
     status = gate.run_status(summary.verdicts, summary.estimates, _unaccepted(summary, accepted), failing)
     raise typer.Exit(status if finished else gate.INTERRUPTED)
+
+
+def _get_ready_to_report() -> None:
+    """Import what reports are made with, Matplotlib above all, while the second core has nothing else to do."""
+    import matplotlib.backends.backend_agg
+    import matplotlib.backends.backend_svg
+    import matplotlib.figure  # noqa: F401
+
+    import bench.report.files  # noqa: F401
 
 
 def accepts() -> Sequence[Accept]:

@@ -173,7 +173,7 @@ class _Server:
             )
         self._python, self._log, self._control = python, log, ours
         self._lines = ours.makefile("rb")
-        self._ready = False
+        self.ready = False
 
     def fork(self) -> ProcessWorker:
         """A fresh worker.  Raises BenchError when the server could not start."""
@@ -189,12 +189,12 @@ class _Server:
         return ProcessWorker(stream, stream, pid, self.wait)
 
     def _await_ready(self) -> None:
-        if not self._ready and self._lines.readline() != READY:
+        if not self.ready and self._lines.readline() != READY:
             self._process.wait(timeout=5)
             self._log.seek(0)
             said = self._log.read().decode(errors="replace").strip().rpartition("\n")[2] or "it said nothing"
             raise BenchError(f"{self._python} could not start a worker: {said}")
-        self._ready = True
+        self.ready = True
 
     def wait(self, pid: int) -> int:
         """The exit code of a worker that ended; negative for a signal."""
@@ -205,7 +205,7 @@ class _Server:
     def close(self) -> None:
         self._lines.close()
         self._control.close()
-        if self._ready:  # it ends its workers; before, it has none, and hears nothing
+        if self.ready:  # it ends its workers; before, it has none, and hears nothing
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(timeout=5)
         self._process.kill()
@@ -215,11 +215,12 @@ class _Server:
 class Processes:
     """Launcher of real workers: forked from one server per environment, or spawned where there is no fork.
 
-    ``python``: whose; an environment other than this one needs only torch and NumPy.
+    ``python``: whose; an environment other than this one needs only torch and NumPy.  ``meanwhile``: done before
+    waiting for a server to be ready.
     """
 
-    def __init__(self, python: str = sys.executable) -> None:
-        self._python = python
+    def __init__(self, python: str = sys.executable, meanwhile: Callable[[], object] = lambda: None) -> None:
+        self._python, self._meanwhile = python, meanwhile
         self._servers: dict[tuple[tuple[str, str], ...], _Server] = {}
         self._log = tempfile.TemporaryFile(prefix="bench-workers-")  # noqa: SIM115  closed by close()
         self._linked = None if python == sys.executable else _only_this_package()
@@ -232,7 +233,12 @@ class Processes:
 
     def launch(self, *, environment: Mapping[str, str] | None = None) -> ProcessWorker:
         full = self._full(environment or {})
-        return self._server(full).fork() if CAN_FORK else self._spawn(full)
+        if not CAN_FORK:
+            return self._spawn(full)
+        server = self._server(full)
+        if not server.ready:
+            self._meanwhile()
+        return server.fork()
 
     def _full(self, environment: Mapping[str, str]) -> dict[str, str]:
         own = {name: os.environ[name] for name in ("PYTHONHASHSEED",) if name in os.environ}
@@ -271,9 +277,13 @@ class Processes:
 
 
 @contextlib.contextmanager
-def prepared(python: str = sys.executable, environment: Mapping[str, str] | None = None) -> Iterator[Processes]:
-    """Where workers come from: a Python that imports torch while this one does, or reads suites."""
-    with contextlib.closing(Processes(python)) as launcher:
+def prepared(
+    python: str = sys.executable,
+    environment: Mapping[str, str] | None = None,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> Iterator[Processes]:
+    """Where workers come from: a Python that imports torch while this one does, reads suites and does ``meanwhile``."""
+    with contextlib.closing(Processes(python, meanwhile)) as launcher:
         launcher.prepare(environment or {})
         yield launcher
 
