@@ -39,7 +39,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.analysis.intervals import FEWEST, Floats, nan_medians, nan_quantiles
+from bench.analysis.intervals import FEWEST, MAD_TO_SIGMA, Floats, nan_medians, nan_quantiles
 from bench.analysis.metronome import NOMINAL_SECONDS
 from bench.analysis.phrases import percent
 from bench.analysis.times import Times
@@ -59,7 +59,6 @@ CLOCKS = ("hash", "python")
 LARGEST_COEFFICIENT = 1.5
 # Rounds that lie further from the line than so many robust standard deviations met something else.
 _OUTLYING = 3.0
-_MAD_TO_SIGMA = 1.4826
 
 Rounds = NDArray[np.bool_]
 
@@ -145,7 +144,7 @@ def _line(x: Floats, y: Floats) -> tuple[float, float, int] | None:
         return None
     rest = _fit(x, y)[1]
     off = np.abs(rest - np.median(rest))
-    near = off <= _OUTLYING * _MAD_TO_SIGMA * np.median(off)
+    near = off <= _OUTLYING * MAD_TO_SIGMA * np.median(off)
     x, y = x[near], y[near]
     if not _moves(x):
         return None

@@ -11,7 +11,7 @@ from statistics import median
 from bench.analysis.change import STATES, Change, Comparison, Pair, State
 from bench.analysis.comparability import VERSION, check_allowed, differences, same_metronome, unknown_facts
 from bench.analysis.gate import INCOMPARABLE, INVALID, MISSING, UNRESOLVED, WORSE, worst
-from bench.analysis.intervals import FEWEST
+from bench.analysis.intervals import FEWEST, ProcessValue
 from bench.analysis.judging import Rule, judge
 from bench.analysis.matching import Found, Sides, Trial, match
 from bench.analysis.phrases import percent
@@ -20,7 +20,7 @@ from bench.analysis.reported import Report
 from bench.errors import BenchError
 
 # Case and metric -> for each process measured on both sides, the log of the new value over the base's.
-Paired = Mapping[tuple[str, str], Sequence[float]]
+Paired = Mapping[tuple[str, str], Sequence[ProcessValue]]
 
 # What `compare --fail-on` may name, and the status it ends with.
 STATUSES: Mapping[str, int] = {
@@ -97,9 +97,16 @@ def _with_pairs(item: Found, paired: Paired) -> Found:
     ratios = paired.get((item.match.new.case, item.match.new.metric))
     if ratios is None or len(ratios) < FEWEST:
         return item
-    ones = (1.0,) * len(ratios)
-    values = tuple(map(math.exp, ratios))
-    return replace(item, base_values=ones, new_values=values, adjusted=False, pace=0.0, restless=False, luck=0.0)
+    return replace(
+        item,
+        base_values=(1.0,) * len(ratios),
+        new_values=tuple(math.exp(ratio.log) for ratio in ratios),
+        new_variances=tuple(ratio.variance for ratio in ratios),
+        adjusted=False,
+        pace=0.0,
+        restless=False,
+        luck=0.0,
+    )
 
 
 def _with_pace(items: Sequence[Found]) -> Sequence[Found]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from bench.analysis import metronome, shape
 from bench.analysis.calm import Rounds, best, calm_of, calm_rounds
-from bench.analysis.intervals import FEWEST
+from bench.analysis.intervals import FEWEST, ProcessValue
 from bench.analysis.rows import (
     Series,
     counted_row,
@@ -70,7 +70,7 @@ def estimate(
     )
 
 
-def process_log_ratios(records: Sequence[Record]) -> dict[tuple[str, str], float]:
+def process_log_ratios(records: Sequence[Record]) -> dict[tuple[str, str], ProcessValue]:
     """What one process adds to the series that ``stopping`` looks at: (variant, phase) -> median log ratio.
 
     ``records``: of one process of one group.  Where nothing can be paired (a single variant, a baseline that failed)
@@ -78,15 +78,15 @@ def process_log_ratios(records: Sequence[Record]) -> dict[tuple[str, str], float
     """
     cases = _cases(records)
     baseline = next((m for case, m in cases.items() if case.is_baseline), None)
-    ratios: dict[tuple[str, str], float] = {}
-    alone: dict[tuple[str, str], float] = {}
+    ratios: dict[tuple[str, str], ProcessValue] = {}
+    alone: dict[tuple[str, str], ProcessValue] = {}
     for case, measured in cases.items():
         for phase in measured.phases:
             times, base = measured.of(phase), baseline and baseline.of(phase)
             for value in times.by_process.values() if times else ():
-                alone[case.variant, f"{phase} alone"] = value
-            for value in times.ratios_to(base).values() if times and base and not case.is_baseline else ():
-                ratios[case.variant, phase] = value
+                alone[case.variant, f"{phase} alone"] = ProcessValue(value)
+            for ratio in times.ratios_to(base).values() if times and base and not case.is_baseline else ():
+                ratios[case.variant, phase] = ratio
     return ratios or alone
 
 
@@ -239,7 +239,7 @@ def _paired(pair: _Pair, times: Times, phase: str, sibling: str = "") -> tuple[S
     base = pair.baseline and pair.baseline.good(phase, sibling)
     if not base:
         return None, "no ratio: the baseline has no trustworthy time"
-    return Series(logs=times.ratios_to(base), step=times.step + base.step), ""
+    return Series.of(times.ratios_to(base), times.step + base.step), ""
 
 
 def _sibling_rows(pair: _Pair, phase: str) -> Iterator[Estimate]:

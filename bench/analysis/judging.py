@@ -46,7 +46,8 @@ def judge(trials: Sequence[Trial], rule: Rule) -> tuple[Change, ...]:
     """The change each trial comes to: ``worse``, ``better``, ``same`` or ``unresolved``."""
     if not trials:
         return ()
-    base, new = moments([t.base_values for t in trials]), moments([t.new_values for t in trials])
+    base = moments([t.base_values for t in trials])
+    new = moments([t.new_values for t in trials], [t.new_variances for t in trials])
     floors = [rule.floor_of(trial) for trial in trials]
     limits = np.log1p(floors)
     found = effects(base, new, np.maximum(limits, [_noise(trial, rule) for trial in trials]), rule.confidence)

@@ -69,12 +69,14 @@ class Trial:
     ``pace``: log of how much longer the metronomes took beside the new values than beside the base's; None where
     that is not known; the values may have changed by ``beyond`` times as much.  ``restless``: the machine was too
     rarely calm on at least one side.  ``luck``: the log change that may be one run's luck, as far as the spread of its
-    processes tells; a calibration knows better.
+    processes tells; a calibration knows better.  ``new_variances``: what the rounds of each process leave open of it,
+    where both sides were measured in turn.
     """
 
     match: Match
     base_values: tuple[float, ...]
     new_values: tuple[float, ...]
+    new_variances: tuple[float, ...] = ()
     adjusted: bool = False
     pace: float | None = None
     beyond: float = 0.0

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from bench.analysis.intervals import FEWEST, half_width
+from bench.analysis.intervals import FEWEST, ProcessValue, half_width, mean_of
 from bench.analysis.times import ALONE
 from bench.model import Estimate, Record, Status
 
@@ -18,16 +18,27 @@ _SEVERITY: tuple[Status, ...] = ("ok", "skipped", "invalid", "failed", "timeout"
 # Logarithms of the same number, computed in two ways, differ by less; two measurements by more.
 _ROUNDING = 1e-12
 
+# Processes that tell three quarters as much as equal ones are nearly equal; chance among few rounds makes as much.
+_ALIKE = 0.75
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
     """Process values of one metric, or of its ratio to the baseline's: process number -> logarithm.
 
-    ``step``: what one tick of the clock is, as a share of the value; no interval is narrower.
+    ``step``: what one tick of the clock is, as a share of the value; no interval is narrower.  ``variances``: what the
+    rounds of each process leave open of its value, where that is known.
     """
 
     logs: Mapping[int, float]
     step: float = 0.0
+    variances: Mapping[int, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, values: Mapping[int, ProcessValue], step: float) -> Series:
+        """The series of values that know their variances."""
+        variances = {p: v.variance for p, v in values.items()}
+        return cls(logs={p: v.log for p, v in values.items()}, step=step, variances=variances)
 
     @property
     def values(self) -> tuple[float, ...]:
@@ -54,6 +65,15 @@ class Series:
             return ALONE
         return f"all {len(self.logs)} processes are equal: the clock stands still" if self.stands_still else ""
 
+    @property
+    def weighed(self) -> str:
+        """How much the processes tell together, where some count so much less than others that one should know."""
+        count = len(self.logs)
+        alike = mean_of(list(self.logs.values()), list(self.variances.values())).count if self.variances else count
+        if count < FEWEST or alike > _ALIKE * count:
+            return ""
+        return f"the {count} processes of the ratio count as {alike:.1f}: some were disturbed, and their rounds scatter"
+
     def minus(self, baseline: Series) -> Series:
         """The ratio, process by process."""
         common = self.logs.keys() & baseline.logs.keys()
@@ -62,11 +82,11 @@ class Series:
 
     def interval(self, confidence: float) -> tuple[float, float | None, float | None]:
         """The geometric mean, and its interval where there is one."""
-        logs = list(self.logs.values())
-        mean = math.fsum(logs) / len(logs)
+        logs, variances = list(self.logs.values()), list(self.variances.values())
         if self.why_no_interval:
-            return math.exp(mean), None, None
-        half = max(half_width(logs, confidence), math.log1p(self.step))
+            return math.exp(math.fsum(logs) / len(logs)), None, None
+        mean = mean_of(logs, variances).mean
+        half = max(half_width(logs, confidence, variances), math.log1p(self.step))
         return math.exp(mean), math.exp(mean - half), math.exp(mean + half)
 
 
@@ -89,7 +109,7 @@ def _with_ratio(row: Estimate, ratio: Series, confidence: float) -> Estimate:
     if not ratio.logs:
         return told(row, "no ratio: this and the baseline share no process in which both are valid")
     middle, low, high = ratio.interval(confidence)
-    row = replace(row, ratio=middle, ratio_low=low, ratio_high=high)
+    row = told(replace(row, ratio=middle, ratio_low=low, ratio_high=high), ratio.weighed)
     if low is None and row.low is not None:
         return told(row, f"the ratio to the baseline has no interval: {ratio.why_no_interval}")
     return row

@@ -22,14 +22,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-import numpy as np
 from scipy.special import chdtri
 
-from bench.analysis.intervals import CONFIDENCE, FEWEST, half_width, processes_needed
+from bench.analysis.intervals import CONFIDENCE, FEWEST, ProcessValue, half_width, mean_of, processes_needed
 from bench.model import StopReason
 
 # Group -> for each reported ratio the log ratio of every process.
-Series = Mapping[str, Sequence[Sequence[float]]]
+Series = Mapping[str, Sequence[Sequence[ProcessValue]]]
 
 MINIMUM = 12
 GROWTH = 1.25
@@ -63,7 +62,7 @@ def decide(
     }
 
 
-def _decide(ratios: Sequence[Sequence[float]], wanted: float, left: float, cost: float) -> StopReason:
+def _decide(ratios: Sequence[Sequence[ProcessValue]], wanted: float, left: float, cost: float) -> StopReason:
     if is_look(_processes(ratios)) and _widest(ratios) <= wanted:
         return "precise"
     if cost and cost > left:
@@ -104,13 +103,13 @@ def next_groups(
     return tuple(group for group in running if group in chosen)
 
 
-def widest(ratios: Iterable[Sequence[float]]) -> float | None:
+def widest(ratios: Iterable[Sequence[ProcessValue]]) -> float | None:
     """Half-width of the widest interval as a fraction; None while there is no interval."""
     width = _widest(tuple(ratios))
     return math.expm1(width) if math.isfinite(width) else None
 
 
-def processes_expected(ratios: Iterable[Sequence[float]], *, precision: float) -> int:
+def processes_expected(ratios: Iterable[Sequence[ProcessValue]], *, precision: float) -> int:
     """How many processes a group will take, as far as its spread is known yet."""
     series = tuple(ratios)
     if _processes(series) < _FEWEST_TOLD:
@@ -118,27 +117,35 @@ def processes_expected(ratios: Iterable[Sequence[float]], *, precision: float) -
     return max(MINIMUM, _needed(series, math.log1p(precision), optimism=0.0))
 
 
-def _processes(ratios: Sequence[Sequence[float]]) -> int:
+def _processes(ratios: Sequence[Sequence[ProcessValue]]) -> int:
     return max(map(len, ratios), default=0)
 
 
-def _widest(ratios: Sequence[Sequence[float]]) -> float:
-    return max((half_width(ratio, CONFIDENCE) for ratio in ratios), default=math.inf)
+def _widest(ratios: Sequence[Sequence[ProcessValue]]) -> float:
+    return max((_half_width(ratio) for ratio in ratios), default=math.inf)
 
 
-def _fewest_more(ratios: Sequence[Sequence[float]], wanted: float) -> int:
+def _half_width(values: Sequence[ProcessValue]) -> float:
+    return half_width([v.log for v in values], CONFIDENCE, [v.variance for v in values])
+
+
+def _fewest_more(ratios: Sequence[Sequence[ProcessValue]], wanted: float) -> int:
     """How many more processes it takes even if the spread is at the lower end of what the data allow."""
     return _needed(ratios, wanted, optimism=0.975) - _processes(ratios)
 
 
-def _needed(ratios: Sequence[Sequence[float]], wanted: float, optimism: float) -> int:
+def _needed(ratios: Sequence[Sequence[ProcessValue]], wanted: float, optimism: float) -> int:
     spreads = (_spread(ratio, optimism) for ratio in ratios)
     return max((processes_needed(spread=s, half_width=wanted, confidence=CONFIDENCE) for s in spreads), default=MINIMUM)
 
 
-def _spread(values: Sequence[float], optimism: float) -> float:
-    """Standard deviation, or with ``optimism`` the lower bound that holds with this probability (chi-squared)."""
+def _spread(values: Sequence[ProcessValue], optimism: float) -> float:
+    """Standard deviation, or with ``optimism`` the lower bound that holds with this probability (chi-squared).
+
+    Of values with weights, that of so many equal ones whose mean would be known as well.
+    """
     if len(values) < FEWEST:
         return math.inf
-    found = float(np.std(values, ddof=1))
-    return found * math.sqrt((len(values) - 1) / float(chdtri(len(values) - 1, 1 - optimism))) if optimism else found
+    mean = mean_of([v.log for v in values], [v.variance for v in values])
+    found = mean.error * math.sqrt(len(values))
+    return found * math.sqrt(mean.freedom / float(chdtri(mean.freedom, 1 - optimism))) if optimism else found

@@ -11,7 +11,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.analysis.intervals import Floats, nan_medians
+from bench.analysis.intervals import Floats, ProcessValue, nan_medians, variances_of_medians
 from bench.model import Record, Samples
 
 ALONE = "1 process: nothing is known of how far the next one would be from it"
@@ -86,15 +86,18 @@ class Times:
             row[: len(chosen)] = chosen
         return replace(self, valid=self.valid & wanted)
 
-    def ratios_to(self, baseline: Times) -> dict[int, float]:
-        """process -> median log ratio over the rounds that are valid for both."""
+    def ratios_to(self, baseline: Times) -> dict[int, ProcessValue]:
+        """process -> median log ratio over the rounds that are valid for both, and the variance of that median."""
         common = sorted(set(self.processes) & set(baseline.processes))
         if not common:
             return {}
         rounds = min(self.logs.shape[1], baseline.logs.shape[1])
         mine = self.logs[[self.processes.index(p) for p in common], :rounds]
         theirs = baseline.logs[[baseline.processes.index(p) for p in common], :rounds]
-        return _known(common, nan_medians(mine - theirs))
+        ratios = mine - theirs
+        variances = variances_of_medians(ratios).tolist()
+        known = _known(common, nan_medians(ratios))
+        return {p: ProcessValue(known[p], v) for p, v in zip(common, variances, strict=True) if p in known}
 
 
 def _known(processes: Iterable[int], values: Floats) -> dict[int, float]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtr, stdtrit  # not scipy.stats, which takes three times as long to import
 
-from bench.analysis.intervals import Floats
+from bench.analysis.intervals import Floats, mean_of
 
 # A change this many processes would not resolve sits on the floor itself: no number of them would.
 MOST_PROCESSES = 1000
@@ -22,15 +22,21 @@ _ROUNDING = 1e-13
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moments:
-    """Number, mean and variance of the logarithms of each series, one element per series."""
+    """Number, mean and variance of the logarithms of each series, one element per series.
+
+    Of a series with weights, those of so many equal processes as would tell as much.
+    """
 
     number: Floats
     mean: Floats
     variance: Floats
 
 
-def moments(series: Sequence[Sequence[float]]) -> Moments:
-    """Moments of series of at least two positive numbers each; what is only rounding is no variance."""
+def moments(series: Sequence[Sequence[float]], variances: Sequence[Sequence[float]] = ()) -> Moments:
+    """Moments of series of at least two positive numbers each; what is only rounding is no variance.
+
+    ``variances``: of each series those of its logarithms, as in ``mean_of``; empty where they are not known.
+    """
     number = np.array([len(values) for values in series], dtype=np.float64)
     logs = np.log(np.fromiter((v for values in series for v in values), dtype=np.float64, count=int(number.sum())))
     if not len(number):
@@ -39,6 +45,10 @@ def moments(series: Sequence[Sequence[float]]) -> Moments:
     mean = np.add.reduceat(logs, starts) / number
     centred = logs - np.repeat(mean, number.astype(np.intp))
     variance = np.add.reduceat(centred**2, starts) / (number - 1)
+    for i, known in enumerate(variances):
+        if len(known):
+            found = mean_of(np.log(series[i]), known)
+            number[i], mean[i], variance[i] = found.count, found.mean, found.count * found.error**2
     return Moments(number=number, mean=mean, variance=np.where(variance > _ROUNDING**2, variance, 0.0))
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from bench.analysis.change import Comparison
 from bench.analysis.compare import compare
 from bench.analysis.estimate import process_log_ratios
+from bench.analysis.intervals import ProcessValue
 from bench.analysis.judging import Rule
 from bench.errors import BenchError, hint
 from bench.interop.reading import read
@@ -76,7 +77,7 @@ def _both_sides(group: Group) -> Group:
     return replace(group, members={member.name: member for member in twins})
 
 
-def side_log_ratios(records: Sequence[Record]) -> dict[tuple[str, str], float]:
+def side_log_ratios(records: Sequence[Record]) -> dict[tuple[str, str], ProcessValue]:
     """(variant, phase) -> log of b's time over a's in one process, median over rounds that are valid for both."""
     return {
         (variant, phase): ratio
@@ -85,17 +86,17 @@ def side_log_ratios(records: Sequence[Record]) -> dict[tuple[str, str], float]:
     }
 
 
-def paired_ratios(folder: Path) -> dict[tuple[str, str], list[float]]:
+def paired_ratios(folder: Path) -> dict[tuple[str, str], list[ProcessValue]]:
     """(case, metric) -> log ratios by process, of what ``measure_ab`` left in a folder."""
     timed = [record for side in SIDES for record in read_records(folder / side)[0] if record.samples]
-    ratios: dict[tuple[str, str], list[float]] = defaultdict(list)
+    ratios: dict[tuple[str, str], list[ProcessValue]] = defaultdict(list)
     for (case, _), pair in grouped(timed, lambda record: (record.case.id, record.process)).items():
         if len(pair) == len(SIDES):
             for (_, phase), ratio in side_log_ratios(pair).items():
                 ratios[case, f"time/{phase}"].append(ratio)
             for a, b in zip(*(record.samples for record in pair), strict=False):
                 if a.first_call and b.first_call:
-                    ratios[case, f"first_call/{a.phase}"].append(math.log(b.first_call / a.first_call))
+                    ratios[case, f"first_call/{a.phase}"].append(ProcessValue(math.log(b.first_call / a.first_call)))
     return ratios
 
 

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from bench.analysis import stopping
 from bench.analysis.estimate import process_log_ratios
-from bench.analysis.intervals import FEWEST
+from bench.analysis.intervals import FEWEST, ProcessValue
 from bench.discover import Found
 from bench.measure import schedule
 from bench.measure.crew import Crew, Side, ask
@@ -30,7 +30,7 @@ from bench.model import Case, Manifest, Record, StopReason, grouped
 from bench.store import Store
 from bench.suite import Tier
 
-Ratios = Callable[[Sequence[Record]], Mapping[tuple[str, str], float]]
+Ratios = Callable[[Sequence[Record]], Mapping[tuple[str, str], ProcessValue]]
 
 # What tables, pages and pictures of a benchmark take once all is measured, on two cores.
 _REPORTING_SECONDS = 0.5
@@ -118,7 +118,7 @@ class Run:
         self._progress, self._ratios_of = progress, ratios
         sides = {name: target.side for name, target in targets.items()}
         self._crew = Crew(sides, options.device, cheap=options.kind == "cpu")
-        self._ratios: dict[str, dict[tuple[str, str], list[float]]] = {g.name: defaultdict(list) for g in groups}
+        self._ratios: dict[str, dict[tuple[str, str], list[ProcessValue]]] = {g.name: defaultdict(list) for g in groups}
         self._stops: dict[str, StopReason] = {}
         self._unstable: set[str] = set()
         self._known = {(record.run, record.case.id) for record in earlier if not (record.process or record.knobs)}

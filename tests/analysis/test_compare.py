@@ -9,6 +9,7 @@ from compared import CASE, FACTS, bits, exact, report, row, times
 from bench.analysis.change import STATES, Change, Comparison
 from bench.analysis.compare import STATUSES, compare, exit_status
 from bench.analysis.gate import parse_fail_on
+from bench.analysis.intervals import ProcessValue
 from bench.analysis.judging import Rule
 from bench.analysis.reported import Report, Row
 from bench.errors import BenchError
@@ -345,7 +346,7 @@ def test_runs_may_differ_as_their_processes_do_until_a_calibration_says_how_much
 
 def test_what_was_measured_side_by_side_needs_no_calm() -> None:
     reports = [in_calm(BASE), in_calm(SLOWER, "new", calm=1)]
-    ratios = [math.log(new / base) for base, new in zip(BASE, SLOWER, strict=True)]
+    ratios = [ProcessValue(math.log(new / base)) for base, new in zip(BASE, SLOWER, strict=True)]
     (change,) = compare(reports, paired={(CASE, "time/forward"): ratios}).changes
     assert (change.state, change.adjusted) == ("worse", False)
 

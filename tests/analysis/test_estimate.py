@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from bench.analysis.estimate import estimate, process_log_ratios
-from bench.analysis.intervals import FEWEST, WIDENING
+from bench.analysis.intervals import FEWEST, WIDENING, half_width, mean_of, variances_of_medians
 from bench.model import Estimate, Flag, Record
 
 BASE, BIAS = "no_bias", "bias"
@@ -63,12 +63,11 @@ def test_the_ratio_is_paired_within_rounds() -> None:
     base = wander * noise(1, 6)
     own = 1.1 * base * np.exp(0.001 * np.random.default_rng(4).normal(size=(6, 8)))
     found = one([*timed(BASE, base.tolist()), *timed(BIAS, own.tolist())])
-    differences = np.median(np.log(own / base), axis=1)
-    half = WIDENING * stats.t.ppf(0.975, 5) * differences.std(ddof=1) / math.sqrt(6)
-    assert found.ratio == pytest.approx(math.exp(differences.mean()))
-    assert (found.ratio_low, found.ratio_high) == pytest.approx(
-        (math.exp(differences.mean() - half), math.exp(differences.mean() + half))
-    )
+    rounds = np.log(own / base)
+    differences, variances = np.median(rounds, axis=1), variances_of_medians(rounds)
+    mean, half = mean_of(differences, variances).mean, half_width(differences, 0.95, variances)
+    assert found.ratio == pytest.approx(math.exp(mean))
+    assert (found.ratio_low, found.ratio_high) == pytest.approx((math.exp(mean - half), math.exp(mean + half)))
     assert found.ratio_high is not None
     assert found.ratio_high / found.ratio < 1.002
     assert found.high is not None
@@ -375,15 +374,21 @@ def test_a_process_adds_one_log_ratio_for_each_variant_and_phase() -> None:
         record(BASE, {"forward": (1.0, 1.0, 1.0), "backward": (2.0, 2.0)}, process=7),
         record(BIAS, {"forward": (1.1, 1.2, 1.3), "backward": (2.0, 2.0)}, process=7),
     ]
-    assert process_log_ratios(records) == pytest.approx({(BIAS, "forward"): math.log(1.2), (BIAS, "backward"): 0.0})
+    found = process_log_ratios(records)
+    assert {key: value.log for key, value in found.items()} == pytest.approx(
+        {(BIAS, "forward"): math.log(1.2), (BIAS, "backward"): 0.0}
+    )
+    assert found[BIAS, "forward"].variance > found[BIAS, "backward"].variance == 0
 
 
 def test_without_a_baseline_a_process_adds_log_times_under_names_of_their_own() -> None:
-    assert process_log_ratios([record(BIAS, (2.0, 2.0, 3.0))]) == pytest.approx({(BIAS, "forward alone"): math.log(2)})
+    assert process_log_ratios([record(BIAS, (2.0, 2.0, 3.0))]) == {
+        (BIAS, "forward alone"): pytest.approx((math.log(2), 0.0))
+    }
 
 
 def test_a_process_without_a_valid_sample_adds_nothing() -> None:
     assert process_log_ratios([record(BIAS, (math.nan, -1.0)), record(BASE, (1.0, 1.0))]) == {
-        (BASE, "forward alone"): 0.0
+        (BASE, "forward alone"): (0.0, 0.0)
     }
     assert process_log_ratios([record(BASE, process=0)]) == {}

@@ -10,10 +10,12 @@ from bench.analysis.intervals import (
     FEWEST,
     WIDENING,
     half_width,
+    mean_of,
     nan_medians,
     processes_needed,
     quantile,
     share_interval,
+    variances_of_medians,
 )
 
 # What process values can be: log seconds, log ratios.
@@ -50,6 +52,30 @@ def test_more_confidence_is_never_narrower(values: list[float]) -> None:
 @given(series)
 def test_the_order_of_processes_does_not_matter(values: list[float]) -> None:
     assert half_width(values, 0.95) == pytest.approx(half_width(sorted(values), 0.95), rel=1e-9, abs=1e-12)
+
+
+def test_a_process_with_more_than_twice_the_usual_variance_counts_in_inverse_proportion() -> None:
+    found = mean_of([0.0, 1.0, 0.0, 1.0, 6.0], [1.0, 0.01, 1.0, 1.9, 8.0])
+    shares = np.array([1, 1, 1, 1, 0.25]) / 4.25
+    assert found.mean == pytest.approx(shares @ [0.0, 1.0, 0.0, 1.0, 6.0])
+    beyond = np.array([0.0, 1.0, 0.0, 1.0, 6.0]) - found.mean
+    assert found.error == pytest.approx(math.sqrt(np.sum(shares**2 * beyond**2 / (1 - shares))))
+    assert found.count == pytest.approx(1 / np.sum(shares**2))
+
+
+@given(series, st.floats(0, 10))
+def test_processes_alike_have_the_ordinary_mean_and_error(values: list[float], variance: float) -> None:
+    found = mean_of(values, [variance] * len(values))
+    assert found.mean == pytest.approx(np.mean(values), abs=1e-9)
+    assert found.error == pytest.approx(stats.sem(values), abs=1e-9)
+    assert found.freedom == pytest.approx(len(values) - 1)
+
+
+def test_the_variance_of_a_median_is_what_it_is_for_normal_noise() -> None:
+    rows = np.random.default_rng(0).normal(size=(20_000, 21))
+    assert np.median(variances_of_medians(rows)) == pytest.approx(np.median(rows, axis=1).var(), rel=0.1)
+    disturbed = np.hstack([rows, np.full((20_000, 4), 50.0)])  # some rounds far off, as a median does not mind
+    assert np.median(variances_of_medians(disturbed)) < 2 * np.median(variances_of_medians(rows))
 
 
 @given(st.floats(1e-4, 0.5), st.floats(1e-3, 0.1))

@@ -18,7 +18,7 @@ from scipy import stats
 
 from bench.analysis.claims import judge
 from bench.analysis.estimate import estimate, process_log_ratios
-from bench.analysis.intervals import half_width, nan_medians
+from bench.analysis.intervals import ProcessValue, half_width, mean_of, nan_medians, variances_of_medians
 from bench.analysis.stopping import decide, is_look
 from bench.claims import higher, lower, unchanged
 from bench.model import Claim, Decision
@@ -26,7 +26,7 @@ from bench.model import Claim, Decision
 Floats = NDArray[np.float64]
 RUNS, MOST, ROUNDS = 2500, 60, 8
 SPREADS = (0.008, 0.014, 0.02)  # of the process effects; the precision asked for is 1 %
-SHAPES = ("normal", "log-normal", "two modes", "drifting")
+SHAPES = ("normal", "log-normal", "two modes", "drifting", "disturbed")
 
 
 def tell(text: str) -> None:
@@ -39,6 +39,8 @@ def noise(rng: np.random.Generator, shape: str, size: tuple[int, int, int]) -> F
         return 0.02 * rng.normal(size=(*size, 2))
     if shape == "log-normal":
         return np.log1p(0.02 * np.exp(rng.normal(size=(*size, 2))))
+    if shape == "disturbed":  # neighbours come for as long as a process lasts, and its rounds scatter ten times as far
+        return np.where(rng.random((*size[:2], 1, 1)) < 1 / 3, 0.1, 0.01) * rng.normal(size=(*size, 2))
     if shape == "two modes":
         return 0.01 * rng.normal(size=(*size, 2)) + 0.06 * (rng.random((*size, 2)) < 0.3)
     return drift(rng, size) + 0.01 * rng.normal(size=(*size, 2))
@@ -57,10 +59,11 @@ def drift(rng: np.random.Generator, size: tuple[int, int, int]) -> Floats:
 class Runs:
     """Simulated runs with a true log ratio of 0: process values, where each run stopped and why, and their intervals.
 
-    ``logs``: of the first runs, by run, process, round and variant.
+    ``variances``: what rounds leave open of each value.  ``logs``: of the first runs, by run, process, round, variant.
     """
 
     values: Floats
+    variances: Floats
     processes: NDArray[np.int_]
     reasons: dict[str, int]
     means: Floats
@@ -81,27 +84,30 @@ def simulate(shape: str, spread: float, modes: bool = False) -> Runs:
     if modes:
         effects = (effects + 3 * (rng.random((RUNS, MOST)) < 0.3) - 0.9) / math.sqrt(1 + 9 * 0.21)
     logs[..., 1] += spread * effects[..., None]
-    values = nan_medians((logs[..., 1] - logs[..., 0]).reshape(-1, ROUNDS)).reshape(RUNS, MOST)
-    processes, reasons = stop(values)
-    kept = [own[:count] for own, count in zip(values, processes, strict=True)]
+    ratios = (logs[..., 1] - logs[..., 0]).reshape(-1, ROUNDS)
+    values, variances = (of(ratios).reshape(RUNS, MOST) for of in (nan_medians, variances_of_medians))
+    processes, reasons = stop(values, variances)
+    kept = [(own[:n], known[:n]) for own, known, n in zip(values, variances, processes, strict=True)]
     return Runs(
         values=values,
+        variances=variances,
         processes=processes,
         reasons=reasons,
-        means=np.array([own.mean() for own in kept]),
-        halves=np.array([half_width(own, 0.95) for own in kept]),
+        means=np.array([mean_of(*own).mean for own in kept]),
+        halves=np.array([half_width(own, 0.95, known) for own, known in kept]),
         logs=logs[:3].copy(),
     )
 
 
-def stop(values: Floats) -> tuple[NDArray[np.int_], dict[str, int]]:
+def stop(values: Floats, variances: Floats) -> tuple[NDArray[np.int_], dict[str, int]]:
     """Measure one more process of every run until its group stops; each has a budget of MOST processes."""
     processes = np.full(len(values), MOST)
-    running = {str(i): own for i, own in enumerate(values)}
+    pairs = np.stack([values, variances], axis=2).tolist()
+    running = {str(i): [ProcessValue(*pair) for pair in own] for i, own in enumerate(pairs)}
     reasons: dict[str, int] = {}
     for count in filter(is_look, range(MOST)):  # between looks the rule never stops: test_stopping
         found = decide(
-            {group: (own[:count].tolist(),) for group, own in running.items()},
+            {group: (own[:count],) for group, own in running.items()},
             precision=0.01,
             seconds_left=MOST - count,
             cost_seconds=dict.fromkeys(running, 1.0),
@@ -148,7 +154,8 @@ def test_what_is_simulated_is_what_estimate_and_the_runner_compute() -> None:
         _, found = estimate(records)
         low, high = runs.means[i] - runs.halves[i], runs.means[i] + runs.halves[i]
         assert (found.ratio_low, found.ratio_high) == pytest.approx((math.exp(low), math.exp(high)))
-        assert process_log_ratios(records[:2]) == pytest.approx({("bias", "forward"): runs.values[i, 0]})
+        (added,) = process_log_ratios(records[:2]).values()
+        assert added == pytest.approx((runs.values[i, 0], runs.variances[i, 0]))
 
 
 @pytest.mark.parametrize("spread", SPREADS)
@@ -159,12 +166,27 @@ def test_the_interval_covers_the_truth_as_often_as_it_says_with_the_stopping_rul
     runs = simulate(shape, spread)
     tell(f"{shape}, {spread:.1%}: coverage {runs.coverage:.1%} with {runs.processes.mean():.1f} processes")
     assert 0.93 <= runs.coverage <= 0.97
-    assert runs.reasons["precise"] > 0.9 * RUNS
+    assert runs.reasons["precise"] > 0.8 * RUNS
 
 
 @pytest.mark.parametrize("spread", SPREADS)
 def test_process_effects_in_two_modes_are_covered_too(spread: float) -> None:
     assert 0.93 <= simulate("two modes", spread, modes=True).coverage <= 0.97
+
+
+@pytest.mark.parametrize("processes", [5, 8, 12, 24])
+def test_disturbed_processes_widen_an_interval_less_when_they_count_less(processes: int) -> None:
+    """And where none is, weighing them by chance costs next to nothing; either way the truth is covered."""
+    for shape, least, most in (("disturbed", 0.0, 0.65), ("normal", 0.99, 1.03)):
+        runs = simulate(shape, 0.008)
+        values, variances = runs.values[:, :processes], runs.variances[:, :processes]
+        alike = np.array([half_width(own, 0.95) for own in values])
+        halves = np.array([half_width(own, 0.95, known) for own, known in zip(values, variances, strict=True)])
+        means = np.array([mean_of(own, known).mean for own, known in zip(values, variances, strict=True)])
+        coverage, width = np.mean(np.abs(means) <= halves), np.median(halves) / np.median(alike)
+        tell(f"{shape}, {processes} processes: coverage {coverage:.1%}, width {width:.2f} of that with equal weights")
+        assert coverage >= 0.945
+        assert least <= width <= most
 
 
 def test_runs_that_the_budget_ends_are_covered_too() -> None:

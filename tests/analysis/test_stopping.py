@@ -5,18 +5,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.analysis.intervals import half_width
+from bench.analysis.intervals import ProcessValue, half_width
 from bench.analysis.stopping import MINIMUM, decide, is_look, next_groups, widest
 from bench.model import StopReason
 
+Values = list[ProcessValue]
 
-def ratios(count: int, spread: float, seed: int = 0) -> list[float]:
+
+def ratios(count: int, spread: float, seed: int = 0) -> Values:
     values = np.random.default_rng(seed).normal(size=count)
-    scaled: list[float] = (spread * (values - values.mean()) / values.std(ddof=1)).tolist() if count > 1 else [0.0]
-    return scaled
+    scaled = spread * (values - values.mean()) / values.std(ddof=1) if count > 1 else np.zeros(1)
+    return [ProcessValue(value) for value in scaled.tolist()]
 
 
-def stop(*series: list[float], spent: float = 10.0, budget: float = 1000.0, cost: float = 0.2) -> StopReason:
+def half(values: Values) -> float:
+    return half_width([v.log for v in values], 0.95)
+
+
+def stop(*series: Values, spent: float = 10.0, budget: float = 1000.0, cost: float = 0.2) -> StopReason:
     return decide(
         {"g": series},
         precision=0.01,
@@ -25,7 +31,7 @@ def stop(*series: list[float], spent: float = 10.0, budget: float = 1000.0, cost
     )["g"]
 
 
-def chosen(series: dict[str, list[list[float]]], left: float, stops: dict[str, StopReason] | None = None) -> list[str]:
+def chosen(series: dict[str, list[Values]], left: float, stops: dict[str, StopReason] | None = None) -> list[str]:
     found = next_groups(
         series,
         stops or {},
@@ -58,7 +64,7 @@ def test_precise_means_that_every_reported_interval_is() -> None:
 @given(st.floats(0.001, 0.03), st.sampled_from([12, 19, 48]), st.integers(0, 9))
 def test_a_group_is_precise_exactly_when_its_interval_is_narrow_enough(spread: float, count: int, seed: int) -> None:
     series = ratios(count, spread, seed)
-    assert (stop(series, budget=1e9) == "precise") == (half_width(series, 0.95) <= math.log1p(0.01))
+    assert (stop(series, budget=1e9) == "precise") == (half(series) <= math.log1p(0.01))
 
 
 def test_a_spent_budget_stops_every_group_that_was_measured() -> None:
@@ -90,7 +96,7 @@ def test_a_spread_that_may_have_come_out_too_large_is_given_the_benefit_of_the_d
 
 
 def test_a_ratio_that_most_processes_lack_is_unstable_not_endless() -> None:
-    assert stop(ratios(12, 0.001), [0.0, 0.0]) == "unstable"
+    assert stop(ratios(12, 0.001), ratios(2, 0.0)) == "unstable"
 
 
 @pytest.mark.parametrize("left", [100.0, 1e6])
@@ -125,6 +131,13 @@ def test_what_the_others_leave_is_for_groups_that_it_cannot_make_precise() -> No
 
 def test_the_precision_reached_is_that_of_the_widest_ratio() -> None:
     wide = ratios(12, 0.05)
-    assert widest([ratios(12, 0.001), wide]) == pytest.approx(math.expm1(half_width(wide, 0.95)))
-    assert widest([ratios(12, 0.001), [0.1]]) is None
+    assert widest([ratios(12, 0.001), wide]) == pytest.approx(math.expm1(half(wide)))
+    assert widest([ratios(12, 0.001), ratios(1, 0.1)]) is None
     assert widest([]) is None
+
+
+def test_disturbed_processes_do_not_keep_a_group_from_being_precise() -> None:
+    quiet, wild = ratios(12, 0.004), ratios(4, 0.2)
+    known = [ProcessValue(v.log, 1e-5) for v in quiet] + [ProcessValue(v.log, 1e-2) for v in wild]
+    assert stop([*quiet, *wild][:15]) == ""
+    assert stop(known[:15]) == "precise"
