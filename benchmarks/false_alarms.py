@@ -282,7 +282,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="of torch.utils.benchmark on each operation")
     parser.add_argument("--processes", type=int, default=30, help="of bench run")
     parser.add_argument("--ab-seconds", type=float, default=60.0, help="of bench ab on all operations")
-    parser.add_argument("--twin-seconds", type=float, default=8.5, help="of measuring both as variants")
+    parser.add_argument("--twin-seconds", type=float, default=9.5, help="of measuring both as variants")
     parser.add_argument("--without", action="append", default=[], help="leave out tools whose name holds this")
     parser.add_argument("--shares", type=float, nargs="+", default=SHARES, help="planted, of those in the table")
     parser.add_argument("--table", action="store_true", help="print what is there already")
