@@ -21,7 +21,7 @@ def main() -> None:
         cli.main()
     except SystemExit as end:
         atexit._run_exitfuncs()
-        for stream in (sys.stdout, sys.stderr):
+        for stream in filter(None, (sys.stdout, sys.stderr)):
             with contextlib.suppress(OSError):
                 stream.flush()
         os._exit(int(end.code or 0))

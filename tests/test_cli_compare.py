@@ -9,12 +9,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 from compared import CASE, bits, exact, report, row, times, write
 
 from bench import cli
-from bench.analysis.calibrate import Calibration, CaseCalibration, Rate
+from bench.analysis import gate
+from bench.analysis.rates import Calibration, CaseCalibration, Rate
 from bench.analysis.reported import Row
 from bench.interop import calibrations
 from bench.interop.comparing import compare_paths
@@ -272,3 +274,28 @@ def test_a_report_compared_with_itself_is_the_same(compare: Compare) -> None:
     status, out, _ = compare(path, path, "--format", "json")
     assert status == 0
     assert json.loads(out)["pairs"][0]["counts"] == {"same": 3}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a pipe that nobody reads")
+@pytest.mark.parametrize("form", ["json", "terminal"])
+def test_a_reader_that_leaves_early_takes_no_verdict_with_it(form: str, tmp_path: Path) -> None:
+    base, new = write(tmp_path / "a.csv", row(BASE)), write(tmp_path / "b.csv", row(SLOWER))
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    with open(write_end, "w") as nobody:
+        assert bench_into(nobody, base, new, "--format", form) == (gate.WORSE, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux")
+def test_a_full_disk_behind_standard_output_is_told(tmp_path: Path) -> None:
+    base = write(tmp_path / "a.csv", row(BASE))
+    with open("/dev/full", "w") as full:
+        status, err = bench_into(full, base, base, "--format", "json")
+    assert status == gate.USAGE
+    assert err == "bench: cannot write to standard output: No space left on device\n"
+
+
+def bench_into(stdout: TextIO, *arguments: object) -> tuple[int, str]:
+    command = [sys.executable, "-m", "bench", "compare", *map(str, arguments)]
+    done = subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False)
+    return done.returncode, done.stderr

@@ -1,7 +1,8 @@
 """How often `compare` cries wolf on this machine, and how small a change it sees: from runs of the same code.
 
-Every two runs are compared as `compare` would.  N runs make many pairs but tell only as much as N - 1 independent
-comparisons, so the intervals of shares are those of N - 1 trials.
+Every two runs are compared as `compare` will once it knows the floors found here, but with floors from the other runs.
+N runs make many pairs but tell only as much as N - 1 independent comparisons, so the intervals of shares are those of
+N - 1 trials.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, permutations, product
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -19,14 +19,11 @@ from bench.analysis.calm import common_coefficient, freed
 from bench.analysis.intervals import FEWEST, quantile, share_interval
 from bench.analysis.judging import FDR, FLOOR, RESTLESS
 from bench.analysis.matching import BEYOND_COEFFICIENT, BEYOND_METRONOMES, RESTLESS_SPREAD, STAND_INS, spread
-from bench.analysis.phrases import percent
+from bench.analysis.rates import Calibration, CaseCalibration, Injected, Rate
 from bench.analysis.welch import effects, false_discovery_adjusted, moments
 from bench.errors import BenchError
 from bench.metrics import coefficient_name, is_headline
 from bench.model import Estimate, Value
-
-# History: 1  2026-11  first
-SCHEMA = 1
 
 POWER = 0.95
 FEWEST_RUNS = 2
@@ -37,67 +34,6 @@ _WITHIN_FLOOR = 0.99
 
 Run = Sequence[Estimate]
 Key = tuple[str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rate:
-    """Hits among pairs of runs, and the interval of their share."""
-
-    hits: int
-    pairs: int
-    low: float
-    high: float
-
-    @property
-    def share(self) -> float:
-        return self.hits / self.pairs if self.pairs else 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Injected:
-    """How often a slowdown by ``share`` of the work was told as ``worse``."""
-
-    share: float
-    found: Rate
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaseCalibration:
-    """One case and metric.  Spreads and changes are fractions.
-
-    ``between_runs``: standard deviation of the runs' values.  ``floor``: what differences between runs of the same
-    code exceed in 1 % of pairs beyond what the spread of processes explains.  ``smallest_change``: told with 95 %
-    power, None with too few runs.  ``visible``: for each ordered pair of runs the smallest slowdown that would have
-    been told, ascending: the power to see a change is the share of them up to it.
-    """
-
-    case: str
-    metric: str
-    adjusted: bool
-    between_runs: float
-    floor: float
-    false_alarms: Rate
-    smallest_change: float | None
-    visible: tuple[float, ...]
-    injected: tuple[Injected, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Calibration:
-    """This machine's error rates.  ``false_alarms``: pairs of runs of the same code with any change told.
-
-    ``measured``: when the first run began, UTC; empty where that is not known.
-    """
-
-    machine: Mapping[str, Value]
-    runs: int
-    asked_floor: float
-    fdr: float
-    false_alarms: Rate
-    cases: tuple[CaseCalibration, ...]
-    injected: tuple[Injected, ...] = ()
-    schema: int = SCHEMA
-    measured: str = ""
 
 
 def calibrate(
@@ -114,13 +50,14 @@ def calibrate(
     slowed = injected or {}
     every = [*runs, *(run for more in slowed.values() for run in more)]
     stand_ins = _stand_ins(every)
-    keys = _common([_values(run, stand_ins) for run in every])
+    keys = _common(_all(every, stand_ins))
     _check(runs, keys)
-    gate = _Gate(keys)
-    values = [_values(run, stand_ins) for run in runs]
-    alarms = [gate.told(*pair) for pair in combinations(values, 2)]
+    values = _all(runs, stand_ins)
+    gate = _gate(values, keys)
+    alarms = [_gate(values, keys, pair).told(*pair) for pair in combinations(values, 2)]
     outcomes = [
-        _inject(gate, values, share, [_values(run, stand_ins) for run in more]) for share, more in slowed.items()
+        _Outcome(share, [_gate(values, keys, pair).told(*pair) for pair in product(values, _all(more, stand_ins))])
+        for share, more in slowed.items()
     ]
     return Calibration(
         machine=dict(machine or {}),
@@ -134,11 +71,11 @@ def calibrate(
                 **gate.seen(key, [v[key] for v in values]),
                 adjusted=key in stand_ins,
                 false_alarms=_rate([key in told for told in alarms], len(runs) - 1),
-                injected=tuple(outcome.injected([key]) for outcome in outcomes),
+                injected=tuple(outcome.injected([key], len(runs)) for outcome in outcomes),
             )
             for key in keys
         ),
-        injected=tuple(outcome.injected(keys) for outcome in outcomes),
+        injected=tuple(outcome.injected(keys, len(runs)) for outcome in outcomes),
     )
 
 
@@ -149,38 +86,6 @@ def _check(runs: Sequence[Run], keys: Sequence[Key]) -> None:
         broken = next((e for run in runs for e in run if e.status != "ok" and is_headline(e.metric)), None)
         why = f"{broken.case.id} is {broken.status} ({broken.reason})" if broken else "raise --processes"
         raise BenchError(f"calibrating found no case with {FEWEST} processes in every run: {why}")
-
-
-def floor(calibration: Calibration, case: str, metric: str) -> float | None:
-    """The calibrated floor of a case and metric, or None where it was not calibrated."""
-    return next((c.floor for c in calibration.cases if (c.case, c.metric) == (case, metric)), None)
-
-
-def power(calibrated: CaseCalibration, change: float) -> float:
-    """The share of comparisons that would tell a slowdown by ``change``."""
-    return sum(v <= change for v in calibrated.visible) / len(calibrated.visible)
-
-
-def sentence(calibration: Calibration) -> str:
-    """``this gate on this machine: false alarms 0.4 % [0.1, 1.1], sees +3.1 % (half of the cases), +6.0 % (all)``."""
-    rate = calibration.false_alarms
-    told = f"false alarms in {percent(rate.share)} of comparisons [{percent(rate.low)}, {percent(rate.high)}]"
-    seen = [c.smallest_change for c in calibration.cases if c.smallest_change is not None]
-    if seen:
-        told += f", sees +{percent(median(seen))} in half of the cases, +{percent(max(seen))} in all (95 % power)"
-    return f"this gate on this machine: {told}; {calibration.runs} runs of the same code"
-
-
-def quoted(calibration: Calibration) -> str:
-    """What a report of the same machine says of it."""
-    rate = calibration.false_alarms
-    day = f" on {calibration.measured[:10]}" if calibration.measured else ""
-    told = (
-        f"On this machine, as calibrated{day} with {calibration.runs} runs: false alarms of bench compare in "
-        f"{percent(rate.share)} [{percent(rate.low)}, {percent(rate.high)}] of pairs"
-    )
-    seen = [c.smallest_change for c in calibration.cases if c.smallest_change is not None]
-    return told + (f"; half of the cases show a change of {percent(median(seen))} with 95 % power." if seen else ".")
 
 
 # --- what is compared ------------------------------------------------------------------------------------------------
@@ -245,6 +150,10 @@ class _Series:
 Values = Mapping[Key, _Series]
 
 
+def _all(runs: Sequence[Run], stand_ins: Mapping[Key, _StandIn]) -> list[Values]:
+    return [_values(run, stand_ins) for run in runs]
+
+
 def _values(run: Run, stand_ins: Mapping[Key, _StandIn]) -> Values:
     by_name = {(e.case.id, e.metric): e for e in run}
     found = {key: _series(by_name, e, stand_ins.get(key)) for key, e in _headlines(run).items()}
@@ -283,54 +192,67 @@ def _rate(hits: Sequence[bool], trials: int) -> Rate:
     return Rate(hits=sum(hits), pairs=len(hits), low=low, high=high)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class _Outcome:
     """What was told of every pair of a run with one whose work was lengthened by ``share``."""
 
     share: float
     found: Sequence[Mapping[Key, float]]
-    trials: int
 
-    def injected(self, keys: Sequence[Key]) -> Injected:
+    def injected(self, keys: Sequence[Key], runs: int) -> Injected:
         hits = [told.get(key, 0.0) > 0 for told in self.found for key in keys]
-        return Injected(share=self.share, found=_rate(hits, self.trials))
+        return Injected(share=self.share, found=_rate(hits, min(runs, len(self.found) // runs)))
 
 
-def _inject(gate: _Gate, runs: Sequence[Values], share: float, slowed: Sequence[Values]) -> _Outcome:
-    found = [gate.told(base, new) for base, new in product(runs, slowed)]
-    return _Outcome(share=share, found=found, trials=min(len(runs), len(slowed)))
+def _apart(runs: Sequence[_Series]) -> tuple[float, float]:
+    """Standard deviation between runs of the same code, and what their differences rarely exceed; 0 of a single run."""
+    if len(runs) < FEWEST_RUNS:
+        return 0.0, 0.0
+    known = moments([run.values for run in runs])
+    between = float(known.mean.std(ddof=1))
+    excess = max(0.0, between**2 - float((known.variance / known.number).mean()))
+    return between, math.expm1(quantile(len(runs) - 1, _WITHIN_FLOOR) * math.sqrt(2 * excess))
+
+
+def _gate(runs: Sequence[Values], keys: Sequence[Key], without: Sequence[Values] = ()) -> _Gate:
+    """The gate as calibrated by some runs, ``without`` those that are compared."""
+    known = [run for run in runs if not any(run is one for one in without)]
+    return _Gate({key: _apart([run[key] for run in known]) for key in keys})
 
 
 @dataclass(frozen=True, slots=True)
 class _Gate:
-    """`compare` as far as times go, with so many questions asked at once."""
+    """`compare` as far as times go, with so many questions asked at once.
 
-    keys: Sequence[Key]
+    ``apart``: of each case and metric, the standard deviation between runs and the calibrated floor.
+    """
+
+    apart: Mapping[Key, tuple[float, float]]
 
     def told(self, base: Values, new: Values) -> dict[Key, float]:
         """Case and metric -> effect, where a change is told."""
-        limits = np.maximum(math.log1p(FLOOR), [new[k].moved(base[k]) for k in self.keys])
-        before, after = moments([base[k].values for k in self.keys]), moments([new[k].values for k in self.keys])
-        found = effects(before, after, limits, 1 - FDR)
+        limits = [max(self._limit(key), new[key].moved(base[key])) for key in self.apart]
+        before, after = (moments([side[key].values for key in self.apart]) for side in (base, new))
+        found = effects(before, after, np.array(limits), 1 - FDR)
         told = false_discovery_adjusted(found.p) <= FDR
-        return {key: e for key, e, is_told in zip(self.keys, found.effect.tolist(), told, strict=True) if is_told}
+        return {key: e for key, e, is_told in zip(self.apart, found.effect.tolist(), told, strict=True) if is_told}
 
     def seen(self, key: Key, runs: Sequence[_Series]) -> dict[str, Any]:
         """How far runs of the same code lie apart, and what can be seen through that."""
-        known = moments([run.values for run in runs])
-        between = float(known.mean.std(ddof=1))
-        excess = max(0.0, between**2 - float((known.variance / known.number).mean()))
-        own_floor = math.expm1(quantile(len(runs) - 1, _WITHIN_FLOOR) * math.sqrt(2 * excess))
-        visible = self._visible(runs, max(FLOOR, own_floor))
+        visible = self._visible(runs, self._limit(key))
         enough = len(runs) >= _FEWEST_FOR_POWER
         return {
             "case": key[0],
             "metric": key[1],
-            "between_runs": between,
-            "floor": own_floor,
+            "between_runs": self.apart[key][0],
+            "floor": self.apart[key][1],
             "visible": visible,
             "smallest_change": float(np.quantile(visible, POWER, method="higher")) if enough else None,
         }
+
+    def _limit(self, key: Key) -> float:
+        """The smallest log change that is told."""
+        return math.log1p(max(FLOOR, self.apart[key][1]))
 
     def _visible(self, runs: Sequence[_Series], smallest: float) -> tuple[float, ...]:
         """For each ordered pair of runs, the slowdown of the second that would just have been told.
@@ -338,8 +260,8 @@ class _Gate:
         One change among many must reach the first step of Benjamini and Hochberg.
         """
         pairs = list(permutations(runs, 2))
-        limits = np.maximum(math.log1p(smallest), [new.moved(base) for base, new in pairs])
-        first_step = 1 - 2 * FDR / len(self.keys)
+        limits = np.maximum(smallest, [new.moved(base) for base, new in pairs])
+        first_step = 1 - 2 * FDR / len(self.apart)
         before, after = moments([base.values for base, _ in pairs]), moments([new.values for _, new in pairs])
         seen = effects(before, after, limits, first_step)
         needed = limits + (seen.high - seen.effect) - seen.effect

@@ -26,9 +26,11 @@ FEWEST = 5
 # Looking later instead is dear: a first look at 30 processes instead of 12 comes to 94.6 %.
 WIDENING = 1.08
 
-# Processes whose median has this many times the usual variance count less.  With 1 intervals of processes of 8 rounds
-# that are all alike were 6 % wider for it, with 2 they are 1 % wider.
+# Processes whose median has more than so many times the usual variance count less.  A limit of 1 widens intervals of
+# equal processes of 8 rounds by 6 %, this one by 1 %.
 _TOO_UNSTEADY = 2.0
+
+_FEWEST_ROUNDS = 3
 
 # The median absolute deviation of normal noise, times this, is its standard deviation.
 MAD_TO_SIGMA = 1.4826
@@ -37,7 +39,10 @@ _MANY = 10**9
 
 
 class ProcessValue(NamedTuple):
-    """The logarithm of what one process gave; ``variance``: what its own rounds leave open of it, 0 if not known."""
+    """The logarithm of what one process gave; ``variance``: what its own rounds leave open of it.
+
+    That is NaN where it has too few rounds to tell, and 0 where nothing of the kind is known of any process.
+    """
 
     log: float
     variance: float = 0.0
@@ -63,10 +68,12 @@ def mean_of(values: Sequence[float] | Floats, variances: Sequence[float] | Float
     On a machine with neighbours some processes are disturbed for as long as they last, and their medians lie ten times
     as far off.  A process whose median has more than twice the usual variance counts in inverse proportion to that;
     below it all count alike, for chance among a few rounds makes as much.  The weights see how rounds scatter about
-    their median and not where it lies, so they favour no direction.
+    their median and not where it lies, so they favour no direction where a disturbance strikes both sides alike; where
+    it strikes one side, the mean leans to what the code does undisturbed.
 
-    The error is White's (1980) with MacKinnon and White's HC2, which holds whether or not the weights are right; with
-    equal weights both are the ordinary ones.  tests/analysis/test_simulation.py has its coverage.
+    The error is White's (1980) as corrected by MacKinnon and White (1985, HC2), which holds whether or not the weights
+    are right; with equal weights mean and error are the ordinary ones.  tests/analysis/test_simulation.py has its
+    coverage.
     """
     logs = np.asarray(values, dtype=np.float64)
     share = _weights(len(logs), np.asarray(variances, dtype=np.float64))
@@ -76,9 +83,10 @@ def mean_of(values: Sequence[float] | Floats, variances: Sequence[float] | Float
 
 
 def _weights(count: int, variances: Floats) -> Floats:
-    """Shares that sum to one."""
-    limit = _TOO_UNSTEADY * float(np.median(variances)) if len(variances) else 0.0
-    weights = limit / np.maximum(variances, limit) if limit else np.ones(count)
+    """Shares that sum to one; whoever has too few rounds to tell a variance counts as the most disturbed."""
+    known = variances[~np.isnan(variances)]
+    limit = _TOO_UNSTEADY * float(np.median(known)) if len(known) else 0.0
+    weights = limit / np.fmax(np.where(np.isnan(variances), known.max(), variances), limit) if limit else np.ones(count)
     return np.asarray(weights / weights.sum())
 
 
@@ -139,7 +147,8 @@ def variances_of_medians(rows: Floats) -> Floats:
     """What the scatter of each row's numbers, NaN aside, leaves open of their median, were they normal.
 
     The scatter is taken from their median absolute deviation, so that single disturbed rounds, which hardly move a
-    median, do not count.
+    median, do not count.  Fewer than three numbers do not tell: NaN.
     """
     scatter = MAD_TO_SIGMA * nan_medians(np.abs(rows - nan_medians(rows)[:, None]))
-    return np.asarray(math.pi / 2 * scatter**2 / np.maximum(np.count_nonzero(~np.isnan(rows), axis=1), 1))
+    count = np.count_nonzero(~np.isnan(rows), axis=1)
+    return np.where(count >= _FEWEST_ROUNDS, math.pi / 2 * scatter**2 / np.maximum(count, 1), np.nan)

@@ -54,7 +54,11 @@ def judge(trials: Sequence[Trial], rule: Rule) -> tuple[Change, ...]:
     adjusted = false_discovery_adjusted(found.p)
     # The p that one more rejection would need: what an unresolved trial has to reach.
     alpha = rule.fdr * min(1.0, (np.count_nonzero(adjusted <= rule.fdr) + 1) / max(1, np.isfinite(adjusted).sum()))
-    variances = base.variance + new.variance
+    # Of single processes, which may count as fewer than they are.
+    before, after = (
+        [len(v) for v in side] for side in zip(*((t.base_values, t.new_values) for t in trials), strict=True)
+    )
+    variances = base.variance / base.number * before + new.variance / new.number * after
     numbers = zip(*(a.tolist() for a in (found.effect, found.low, found.high, found.p, adjusted)), strict=True)
     return tuple(
         _decide(trial, _Outcome(*values), limit=limit, floor=floor, variance=variance, alpha=alpha, rule=rule)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from bench.analysis.intervals import FEWEST, ProcessValue, half_width, mean_of
+from bench.analysis.phrases import change
 from bench.analysis.times import ALONE
 from bench.model import Estimate, Record, Status
 
@@ -68,11 +69,16 @@ class Series:
     @property
     def weighed(self) -> str:
         """How much the processes tell together, where some count so much less than others that one should know."""
-        count = len(self.logs)
-        alike = mean_of(list(self.logs.values()), list(self.variances.values())).count if self.variances else count
-        if count < FEWEST or alike > _ALIKE * count:
+        if not self.variances or self.why_no_interval:
             return ""
-        return f"the {count} processes of the ratio count as {alike:.1f}: some were disturbed, and their rounds scatter"
+        logs = list(self.logs.values())
+        count, found = len(logs), mean_of(logs, list(self.variances.values()))
+        if found.count > _ALIKE * count:
+            return ""
+        alike = math.exp(mean_of(logs).mean)
+        return (
+            f"rounds of some processes scatter: the {count} count as {found.count:.1f}, alike they give {change(alike)}"
+        )
 
     def minus(self, baseline: Series) -> Series:
         """The ratio, process by process."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtr, stdtrit  # not scipy.stats, which takes three times as long to import
 
-from bench.analysis.intervals import Floats, mean_of
+from bench.analysis.intervals import WIDENING, Floats, mean_of
 
 # A change this many processes would not resolve sits on the floor itself: no number of them would.
 MOST_PROCESSES = 1000
@@ -35,7 +35,8 @@ class Moments:
 def moments(series: Sequence[Sequence[float]], variances: Sequence[Sequence[float]] = ()) -> Moments:
     """Moments of series of at least two positive numbers each; what is only rounding is no variance.
 
-    ``variances``: of each series those of its logarithms, as in ``mean_of``; empty where they are not known.
+    ``variances``: of each series those of its logarithms, as in ``mean_of``, where its processes were paired and
+    measured until they were precise; empty where they were not.
     """
     number = np.array([len(values) for values in series], dtype=np.float64)
     logs = np.log(np.fromiter((v for values in series for v in values), dtype=np.float64, count=int(number.sum())))
@@ -48,7 +49,7 @@ def moments(series: Sequence[Sequence[float]], variances: Sequence[Sequence[floa
     for i, known in enumerate(variances):
         if len(known):
             found = mean_of(np.log(series[i]), known)
-            number[i], mean[i], variance[i] = found.count, found.mean, found.count * found.error**2
+            number[i], mean[i], variance[i] = found.count, found.mean, found.count * (WIDENING * found.error) ** 2
     return Moments(number=number, mean=mean, variance=np.where(variance > _ROUNDING**2, variance, 0.0))
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
+import traceback
 
 import typer
 
 from bench.analysis import gate
 from bench.cli import comparing, machine, measuring
-from bench.cli.saying import remark
+from bench.cli.saying import reader_left, remark, said
 from bench.errors import BenchError
 
 app = typer.Typer(
@@ -25,19 +25,18 @@ app.command(name="list")(machine.list_)
 
 def main() -> None:
     """Run a command; every way it can end has its exit status."""
-    arguments = [a for a in sys.argv[1:] if a != "--debug"]
+    arguments, status = [a for a in sys.argv[1:] if a != "--debug"], gate.PASS
     try:
         status = app(args=arguments, prog_name="bench", standalone_mode=False) or gate.PASS
-        sys.stdout.flush()  # a full disk or a closed pipe is heard of here, not when it is too late to say so
+        said()
     except (KeyboardInterrupt, typer.Abort):
         remark("bench: interrupted")
         status = gate.INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader of our output left; that is its right
-        status = gate.PASS
+        reader_left()
     except Exception as error:
         if "--debug" in sys.argv:
-            raise
+            traceback.print_exc()
         status = explain(error)
     sys.exit(status)
 

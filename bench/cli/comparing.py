@@ -16,7 +16,7 @@ from bench.analysis import gate
 from bench.cli import options as o
 from bench.cli.measuring import accepts, summary_of
 from bench.cli.options import make_options, seconds
-from bench.cli.saying import finish, say, typed
+from bench.cli.saying import console, finish, say, typed
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -56,13 +56,11 @@ def compare(
     if output:
         write_atomically(Path(output), render(comparison, form, failing))
     elif form == "terminal":
-        from rich.console import Console
-
         from bench.report.comparison_terminal import show
 
-        show(comparison, failing, Console())
+        show(comparison, failing, console())
     else:
-        sys.stdout.write(render(comparison, form, failing))
+        say(render(comparison, form, failing).removesuffix("\n"))
     raise typer.Exit(exit_status(comparison, failing))
 
 
@@ -142,14 +140,12 @@ def _judged(judge: Judge, folder: Path) -> Comparison:
 
 
 def _show(comparison: Comparison, folder: Path, failing: Collection[str]) -> None:
-    """Print what `ab` found, and leave it in its folder in every form."""
-    from rich.console import Console
-
+    """Leave what `ab` found in its folder in every form, and print it."""
     from bench.report.comparison_formats import render
     from bench.report.comparison_terminal import show
     from bench.store import write_atomically
 
-    show(comparison, failing, Console())
     for form, ending in {"html": "html", "markdown": "md", "json": "json", "csv": "csv", "junit": "xml"}.items():
         write_atomically(folder / f"comparison.{ending}", render(comparison, form, failing))
+    show(comparison, failing, console())
     say(f"reports: {folder}/a and {folder}/b; the comparison: {folder}/comparison.html")

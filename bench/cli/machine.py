@@ -12,7 +12,7 @@ import typer
 from bench.analysis import gate
 from bench.cli import options as o
 from bench.cli.options import make_options, seconds
-from bench.cli.saying import finish, remark, say, typed
+from bench.cli.saying import console, finish, remark, say, typed
 from bench.errors import BenchError
 
 
@@ -51,8 +51,6 @@ def calibrate(
 
 def _judge(folder: Path, repeats: int, shares: Sequence[float]) -> None:
     """Judge what was measured, keep and print it.  Raises BenchError where it is too little."""
-    from rich.console import Console
-
     from bench.interop.calibrations import FILE, dumps
     from bench.measure.calibration import judge_calibration
     from bench.report.calibration import show, write_picture
@@ -61,7 +59,7 @@ def _judge(folder: Path, repeats: int, shares: Sequence[float]) -> None:
     calibration = judge_calibration(folder, repeats, shares)
     write_atomically(folder / FILE, dumps(calibration))
     write_picture(calibration, folder)
-    show(calibration, Console())
+    show(calibration, console())
     say(f"calibration: {folder / FILE}")
 
 

@@ -14,7 +14,7 @@ import typer
 from bench.analysis import gate
 from bench.cli import options as o
 from bench.cli.options import make_options, seconds
-from bench.cli.saying import finish, remark, say, typed
+from bench.cli.saying import console, finish, remark, say, typed
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -110,17 +110,14 @@ def summary_of(folder: Path) -> Summary:
 
 def show_report(folder: Path) -> Summary:
     """Judge what a folder holds, write its files and print the tables."""
-    from rich.console import Console
-
     from bench.report.files import write_report
     from bench.report.terminal import show
 
     summary = summary_of(folder)
     summary = dataclasses.replace(summary, calibrated=_calibrated(folder, summary))
     write_report(summary, folder)
-    console = Console()
-    show(summary, console)
-    console.print(f"report: {folder}", highlight=False, markup=False, soft_wrap=True)
+    show(summary, console())
+    say(f"report: {folder}")
     return summary
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from bench.errors import BenchError
+
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from bench.report.progress import Progress, Silence
 
 
@@ -19,7 +24,40 @@ def typed() -> tuple[str, ...]:
 
 def say(text: str) -> None:
     """A result."""
-    sys.stdout.write(text + "\n")
+    with _writing():
+        sys.stdout.write(text + "\n")
+
+
+def said() -> None:
+    """Let what was said arrive."""
+    with _writing():
+        sys.stdout.flush()
+
+
+def console() -> Console:
+    """Where tables of results go."""
+    from rich.console import Console
+
+    class Page(Console):
+        def on_broken_pipe(self) -> None:
+            reader_left()
+
+    return Page()
+
+
+@contextlib.contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        reader_left()
+    except OSError as error:
+        raise BenchError(f"cannot write to standard output: {error.strerror or error}") from None
+
+
+def reader_left() -> None:
+    """Whoever read our output has seen enough, as `head` does: that ends neither the work nor its verdict."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def remark(text: str) -> None:

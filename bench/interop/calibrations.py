@@ -11,7 +11,7 @@ from pathlib import Path
 from types import UnionType
 from typing import TYPE_CHECKING, Any
 
-from bench.analysis.calibrate import SCHEMA, Calibration, quoted
+from bench.analysis.rates import SCHEMA, Calibration, quoted
 from bench.errors import BenchError
 from bench.store import cannot_read, from_json, to_json
 

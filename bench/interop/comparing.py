@@ -12,12 +12,12 @@ from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 
-from bench.analysis import accept, calibrate
-from bench.analysis.calibrate import Calibration
+from bench.analysis import accept, rates
 from bench.analysis.change import Comparison
 from bench.analysis.compare import compare
 from bench.analysis.environment_facts import fact
 from bench.analysis.judging import FLOOR, Rule
+from bench.analysis.rates import Calibration
 from bench.analysis.reported import Report
 from bench.errors import BenchError
 from bench.interop import calibrations
@@ -49,10 +49,10 @@ def compare_paths(
     with _no_garbage_collector():
         reports = [read(path) for path in paths]
         known = _calibrated(paths, reports[-1], calibration, allow) if reports else None
-        floors = Rule().floors if known is None else partial(calibrate.floor, known[1])
+        floors = Rule().floors if known is None else partial(rates.floor, known[1])
         comparison = compare(reports, rule=Rule(floor=floor, floors=floors), allow=allow)
         if any(change.p is not None for change in comparison.changes):
-            told = _UNCALIBRATED if known is None else f"{calibrate.sentence(known[1])} ({known[0]})"
+            told = _UNCALIBRATED if known is None else f"{rates.sentence(known[1])} ({known[0]})"
             comparison = replace(comparison, notes=(told, *comparison.notes))
         return accept.excuse(comparison, accepts, today or datetime.date.today())
 

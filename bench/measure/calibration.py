@@ -6,8 +6,9 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.analysis.calibrate import Calibration, calibrate
+from bench.analysis.calibrate import calibrate
 from bench.analysis.environment_facts import FACTS
+from bench.analysis.rates import Calibration
 from bench.analysis.summary import summarise
 from bench.discover import Found
 from bench.measure import lock, schedule

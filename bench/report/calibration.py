@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.analysis.calibrate import Calibration, CaseCalibration, Rate, power, sentence
+from bench.analysis.rates import Calibration, CaseCalibration, Rate, power, sentence
 from bench.report.style import FAINT, WIDTH, drawing, look, panel, save, sheet
 from bench.report.words import escape, percent_tick, share
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 import re
 
+import numpy as np
 import pytest
 from compared import CASE, FACTS, bits, exact, report, row, times
 
@@ -349,6 +350,18 @@ def test_what_was_measured_side_by_side_needs_no_calm() -> None:
     ratios = [ProcessValue(math.log(new / base)) for base, new in zip(BASE, SLOWER, strict=True)]
     (change,) = compare(reports, paired={(CASE, "time/forward"): ratios}).changes
     assert (change.state, change.adjusted) == ("worse", False)
+
+
+def test_side_by_side_disturbed_processes_hide_no_change() -> None:
+    logs = np.array([0.05] * 8 + [0.25, -0.2, 0.3, -0.2]) + 0.002 * np.random.default_rng(0).normal(size=12)
+
+    def state(variances: list[float]) -> str:
+        ratios = [ProcessValue(*pair) for pair in zip(logs.tolist(), variances, strict=True)]
+        sides = [report(row(BASE)), report(row(SLOWER), name="new")]
+        return compare(sides, paired={(CASE, "time/forward"): ratios}).changes[0].state
+
+    assert state([0.0] * 12) == "unresolved"
+    assert state([1e-6] * 8 + [1e-2] * 4) == "worse"
 
 
 def test_times_without_metronomes_beside_them_take_the_pace_of_the_others() -> None:

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from bench.analysis.intervals import half_width, mean_of
 from bench.analysis.welch import effects, false_discovery_adjusted, moments, more_processes
 
 A = np.exp(np.random.default_rng(1).normal(0, 0.03, 9))
@@ -37,6 +38,16 @@ def test_series_of_different_lengths_are_kept_apart() -> None:
         assert together.number[place] == len(series)
         assert together.mean[place] == pytest.approx(np.log(series).mean())
         assert together.variance[place] == pytest.approx(np.log(series).var(ddof=1))
+
+
+def test_paired_processes_have_the_weighted_mean_and_the_interval_of_a_run() -> None:
+    known = [1e-6] * 8 + [1e-3] * 4
+    ratios = np.random.default_rng(2).normal(size=12) * np.sqrt(known)
+    ones, new = moments([[1.0] * 12]), moments([np.exp(ratios).tolist()], [known])
+    found, own = effects(ones, new, np.zeros(1), 0.95), mean_of(ratios, known)
+    assert found.effect[0] == pytest.approx(own.mean)
+    assert found.high[0] - own.mean == pytest.approx(half_width(ratios, 0.95, known))
+    assert new.number[0] == pytest.approx(own.count)
 
 
 def test_no_series_give_no_moments() -> None:

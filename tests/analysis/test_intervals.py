@@ -63,6 +63,14 @@ def test_a_process_with_more_than_twice_the_usual_variance_counts_in_inverse_pro
     assert found.count == pytest.approx(1 / np.sum(shares**2))
 
 
+def test_a_process_with_too_few_rounds_to_tell_counts_as_the_most_disturbed() -> None:
+    nan = math.nan
+    values = [0.0, 1.0, 0.0, 1.0, 6.0]
+    assert mean_of(values, [1.0, 1.0, 1.0, 1.0, nan]) == mean_of(values)  # nobody is known to be worse
+    assert mean_of(values, [1.0, 1.0, 1.0, 8.0, nan]) == mean_of(values, [1.0, 1.0, 1.0, 8.0, 8.0])
+    assert mean_of(values, [nan] * 5) == mean_of(values, [0.0] * 5) == mean_of(values)
+
+
 @given(series, st.floats(0, 10))
 def test_processes_alike_have_the_ordinary_mean_and_error(values: list[float], variance: float) -> None:
     found = mean_of(values, [variance] * len(values))
@@ -76,6 +84,8 @@ def test_the_variance_of_a_median_is_what_it_is_for_normal_noise() -> None:
     assert np.median(variances_of_medians(rows)) == pytest.approx(np.median(rows, axis=1).var(), rel=0.1)
     disturbed = np.hstack([rows, np.full((20_000, 4), 50.0)])  # some rounds far off, as a median does not mind
     assert np.median(variances_of_medians(disturbed)) < 2 * np.median(variances_of_medians(rows))
+    few = variances_of_medians([[1.0, 2.0, math.nan], [1.0, 2.0, 2.5], [math.nan] * 3])
+    assert np.isnan(few).tolist() == [True, False, True]
 
 
 @given(st.floats(1e-4, 0.5), st.floats(1e-3, 0.1))

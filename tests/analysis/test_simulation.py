@@ -18,7 +18,7 @@ from scipy import stats
 
 from bench.analysis.claims import judge
 from bench.analysis.estimate import estimate, process_log_ratios
-from bench.analysis.intervals import ProcessValue, half_width, mean_of, nan_medians, variances_of_medians
+from bench.analysis.intervals import WIDENING, ProcessValue, half_width, mean_of, nan_medians, variances_of_medians
 from bench.analysis.stopping import decide, is_look
 from bench.claims import higher, lower, unchanged
 from bench.model import Claim, Decision
@@ -166,7 +166,7 @@ def test_the_interval_covers_the_truth_as_often_as_it_says_with_the_stopping_rul
     runs = simulate(shape, spread)
     tell(f"{shape}, {spread:.1%}: coverage {runs.coverage:.1%} with {runs.processes.mean():.1f} processes")
     assert 0.93 <= runs.coverage <= 0.97
-    assert runs.reasons["precise"] > 0.8 * RUNS
+    assert runs.reasons["precise"] > (0.8 if shape == "disturbed" else 0.9) * RUNS
 
 
 @pytest.mark.parametrize("spread", SPREADS)
@@ -176,16 +176,20 @@ def test_process_effects_in_two_modes_are_covered_too(spread: float) -> None:
 
 @pytest.mark.parametrize("processes", [5, 8, 12, 24])
 def test_disturbed_processes_widen_an_interval_less_when_they_count_less(processes: int) -> None:
-    """And where none is, weighing them by chance costs next to nothing; either way the truth is covered."""
-    for shape, least, most in (("disturbed", 0.0, 0.65), ("normal", 0.99, 1.03)):
+    """And where none is, weighing them by chance costs next to nothing; either way the truth is covered, as it is told.
+
+    The number of processes is fixed here, so nothing is widened for having been looked at.
+    """
+    for shape, least, most in (("disturbed", 0.3, 0.65), ("normal", 0.99, 1.03)):
         runs = simulate(shape, 0.008)
         values, variances = runs.values[:, :processes], runs.variances[:, :processes]
         alike = np.array([half_width(own, 0.95) for own in values])
         halves = np.array([half_width(own, 0.95, known) for own, known in zip(values, variances, strict=True)])
+        halves, alike = halves / WIDENING, alike / WIDENING
         means = np.array([mean_of(own, known).mean for own, known in zip(values, variances, strict=True)])
         coverage, width = np.mean(np.abs(means) <= halves), np.median(halves) / np.median(alike)
         tell(f"{shape}, {processes} processes: coverage {coverage:.1%}, width {width:.2f} of that with equal weights")
-        assert coverage >= 0.945
+        assert 0.94 <= coverage <= 0.975
         assert least <= width <= most
 
 

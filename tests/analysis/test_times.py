@@ -73,12 +73,12 @@ def test_a_fine_clock_has_no_step() -> None:
 
 
 def test_ratios_use_rounds_that_are_valid_for_both_and_processes_that_both_have() -> None:
-    mine = times(record(process=1, seconds=(2.0, 6.0, math.nan)), record(process=2, seconds=(1.0,)))
-    base = times(record("no_bias", (1.0, 2.0, 1.0, 9.0), process=1), record("no_bias", (1.0,), process=4))
+    mine = times(record(process=1, seconds=(2.0, 6.0, 8.0, math.nan)), record(process=2, seconds=(1.0,)))
+    base = times(record("no_bias", (1.0, 2.0, 1.0, 9.0, 9.0), process=1), record("no_bias", (1.0,), process=4))
     found = mine.ratios_to(base)
     assert found.keys() == {1}
-    scatter = 1.4826 * (math.log(3) - math.log(2)) / 2
-    assert found[1] == pytest.approx(((math.log(2) + math.log(3)) / 2, math.pi / 2 * scatter**2 / 2))
+    scatter = 1.4826 * (math.log(3) - math.log(2))  # of 2, 3 and 8 about 3 in logarithms
+    assert found[1] == pytest.approx((math.log(3), math.pi / 2 * scatter**2 / 3))
     assert mine.ratios_to(times(record("no_bias", SPREAD, process=9))) == {}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bench.analysis.calibrate import Calibration, CaseCalibration, Injected, Rate
+from bench.analysis.rates import Calibration, CaseCalibration, Injected, Rate
 from bench.errors import BenchError
 from bench.interop.calibrations import dumps, find, loads, read
 

@@ -253,6 +253,16 @@ def test_a_launcher_that_is_prepared_starts_what_workers_are_forked_from_and_end
     assert server._process.returncode == 0
 
 
+def test_what_is_to_be_done_meanwhile_is_done_once_for_each_server_and_before_it_is_ready() -> None:
+    done: list[str] = []
+    with contextlib.closing(Processes(meanwhile=lambda: done.append("meanwhile"))) as launcher:
+        launcher.prepare({})
+        assert done == []
+        for _ in range(2):
+            launcher.launch().close()
+        assert done == ["meanwhile"]
+
+
 def test_a_worker_that_was_let_go_is_gone_once_it_is_closed(processes: Processes) -> None:
     worker = ready(processes)
     worker.let_go()

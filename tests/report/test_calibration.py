@@ -10,7 +10,7 @@ from builders import case
 from PIL import Image
 from rich.console import Console
 
-from bench.analysis.calibrate import Calibration, CaseCalibration, Injected, Rate
+from bench.analysis.rates import Calibration, CaseCalibration, Injected, Rate
 from bench.report.calibration import show, write_picture
 from bench.report.style import DOTS_PER_INCH, WIDTH
 
