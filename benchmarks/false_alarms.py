@@ -3,9 +3,10 @@
     python benchmarks/false_alarms.py --repeats 12 --output DIR
 
 Eight small operations (``workloads/_ops.py``) are measured again and again by pytest-benchmark, torch.utils.benchmark,
-pyperf and this harness, in turn on one machine, as they are and slowed down by 2, 5 and 10 %.  Then every two runs of a
-tool are compared as that tool compares.  A repeat takes some minutes; whatever is in DIR already is not measured again,
-and ``--table`` only prints what is there.
+pyperf and this harness, in turn on one machine, as they are and slowed down by 2, 5 and 10 %; for want of time pyperf
+is never slowed down, ``bench ab`` by 5 and 10 %, the longest row by 5 %.  Then every two runs of a tool are compared as
+that tool compares.  A repeat takes some minutes; whatever is in DIR already is not measured again, and ``--table`` only
+prints what is there.
 """
 
 from __future__ import annotations

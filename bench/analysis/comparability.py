@@ -13,6 +13,9 @@ from bench.errors import BenchError, hint
 # What --allow-diff also takes: benchmarks whose source changed between the reports.
 VERSION = "version"
 
+# A fact of the process that `environment.json` has beside its variables, and a bare `report.csv` has not.
+_OF_WHOLE_ENVIRONMENTS = "threads"
+
 # First what the comparison is about, then what forbids it.
 _ORDER: tuple[FactKind, ...] = ("under test", "machine", "context", "note")
 
@@ -30,7 +33,7 @@ class Difference:
 
 
 def differences(base: Report, new: Report, *, allow: Collection[str] = ()) -> tuple[Difference, ...]:
-    """Every fact that both know and that differs, what is under test first.
+    """Every fact that both know and that differs, what is under test first; a variable that one side lacks is not set.
 
     Facts of the GPU count only where both hold GPU cases.  ``allow``: keys or patterns (``env.*``) that do not block.
     """
@@ -40,16 +43,21 @@ def differences(base: Report, new: Report, *, allow: Collection[str] = ()) -> tu
             key=key,
             label=known.label,
             kind=known.kind,
-            base=" | ".join(base.facts[key]),
-            new=" | ".join(new.facts[key]),
+            base=" | ".join(before),
+            new=" | ".join(after),
             blocks=known.kind in ("machine", "context") and not any(fnmatchcase(key, pattern) for pattern in allow),
         )
-        for key in base.facts
-        if key in new.facts and base.facts[key] != new.facts[key]
-        for known in [fact(key)]
-        if not known.only or known.only in devices
+        for key in {**base.facts, **new.facts}
+        for known, before, after in [(fact(key), _values(base, key), _values(new, key))]
+        if before and after and before != after and (not known.only or known.only in devices)
     ]
     return tuple(sorted(found, key=lambda d: (_ORDER.index(d.kind), d.key)))
+
+
+def _values(report: Report, key: str) -> tuple[str, ...]:
+    """Of a fact; empty where it is not known.  Whole environments know of every variable whether it is set."""
+    unset = ("not set",) if key.startswith("env.") and _OF_WHOLE_ENVIRONMENTS in report.facts else ()
+    return tuple(report.facts.get(key, unset))
 
 
 def _devices(report: Report) -> set[str]:

@@ -42,6 +42,7 @@ def run(
 ) -> None:
     """Measure suites, record, judge their claims and report."""
     from bench.measure.workers import prepared
+    from bench.store import read_manifest
 
     failing = gate.parse_fail_on(fail_on, gate.RUN_STATUSES)
     accepted = accepts() if "nondeterministic" in failing else ()
@@ -51,6 +52,7 @@ def run(
     with prepared(meanwhile=_get_ready_to_report) as launcher:
         from bench.measure import session  # takes a while
 
+        tier = read_manifest(Path(resume)).tier if resume else tier
         options = make_options(device, tier, processes, precision, budget, seed, timeout, determinism)
         folder = Path(resume) if resume else session.new_folder(options, output)
         measure = functools.partial(session.resume, folder, options)

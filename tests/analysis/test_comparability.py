@@ -30,6 +30,14 @@ def test_the_machine_and_its_context_must_agree() -> None:
     assert [(d.key, d.blocks) for d in found] == [("cpu", True), ("env.OMP_NUM_THREADS", True), ("python", True)]
 
 
+def test_a_variable_that_one_side_lacks_is_not_set_there_if_that_is_known() -> None:
+    without, with_it = on(threads="2"), on(threads="2", **{"env.X": "1"})
+    for pair, told in (((without, with_it), ("not set", "1")), ((with_it, without), ("1", "not set"))):
+        (found,) = differences(*pair)
+        assert (found.key, found.base, found.new, found.blocks) == ("env.X", *told, True)
+    assert differences(on(), with_it) == ()  # a bare report.csv knows of no variable
+
+
 def test_a_difference_that_is_allowed_does_not_block() -> None:
     base, new = on(cpu="A", **{"env.X": "1"}), on(cpu="B", **{"env.X": "2"})
     assert [d.blocks for d in differences(base, new, allow=["cpu"])] == [False, True]
