@@ -322,6 +322,13 @@ def test_a_killed_run_loses_nothing_it_had_and_can_be_finished(folder: Path) -> 
     assert read_manifest(folder / "report").finished
 
 
+def test_a_resumed_run_keeps_its_tier(folder: Path) -> None:
+    assert bench("run", "mine", "--device", "cpu", "--tier", "smoke", "--output", "report", "-q").returncode == 0
+    assert bench("run", "--resume", "report", "-q").returncode == 0
+    records, _ = read_records(folder / "report")
+    assert max(record.process for record in records) == 5  # those of the smoke tier, and no more
+
+
 def test_a_device_is_measured_by_one_at_a_time(folder: Path) -> None:
     with measuring(folder) as run:
         second = bench("run", "mine", "--device", "cpu", "--output", "second")

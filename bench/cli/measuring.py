@@ -16,6 +16,7 @@ from bench.cli import options as o
 from bench.cli.options import make_options, seconds
 from bench.cli.saying import console, finish, remark, say, typed
 from bench.errors import BenchError
+from bench.store import read_manifest
 
 if TYPE_CHECKING:
     from bench.analysis.accept import Accept
@@ -42,13 +43,11 @@ def run(
 ) -> None:
     """Measure suites, record, judge their claims and report."""
     from bench.measure.workers import prepared
-    from bench.store import read_manifest
 
     failing = gate.parse_fail_on(fail_on, gate.RUN_STATUSES)
     accepted = accepts() if "nondeterministic" in failing else ()
     if bool(paths) == bool(resume):
         raise BenchError("name what to measure, as in `bench run suites/conv`, or --resume DIR")
-    patience = seconds(wait, "--wait")
     with prepared(meanwhile=_get_ready_to_report) as launcher:
         from bench.measure import session  # takes a while
 
@@ -60,7 +59,7 @@ def run(
             measure = functools.partial(
                 session.measure, paths, options, folder=folder, keyword=keyword, command=typed()
             )
-        finished = finish(functools.partial(measure, launcher=launcher, wait_seconds=patience), quiet)
+        finished = finish(functools.partial(measure, launcher=launcher, wait_seconds=seconds(wait, "--wait")), quiet)
     if not finished and not (folder / "records.jsonl").exists():
         raise KeyboardInterrupt
     summary = show_report(folder)
@@ -102,7 +101,7 @@ def _unaccepted(summary: Summary, entries: Sequence[Accept]) -> Sequence[Record]
 def summary_of(folder: Path) -> Summary:
     """Judge what a folder holds."""
     from bench.analysis.summary import summarise
-    from bench.store import read_environments, read_manifest, read_records
+    from bench.store import read_environments, read_records
 
     records, broken = read_records(folder)
     if broken:
