@@ -67,7 +67,7 @@ def _scripted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, noise: Noise) -> 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
     @contextmanager
-    def prepared() -> Iterator[ScriptedLauncher]:
+    def prepared(**_: object) -> Iterator[ScriptedLauncher]:
         yield ScriptedLauncher(script=noise)
 
     answer = ScriptedWorker.ask

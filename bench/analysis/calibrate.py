@@ -18,7 +18,7 @@ import numpy as np
 from bench.analysis.calm import common_coefficient, freed
 from bench.analysis.intervals import FEWEST, quantile, share_interval
 from bench.analysis.judging import FDR, FLOOR, RESTLESS
-from bench.analysis.matching import BEYOND_COEFFICIENT, BEYOND_METRONOMES, RESTLESS_SPREAD, STAND_INS, spread
+from bench.analysis.matching import BEYOND_METRONOMES, RESTLESS_SPREAD, STAND_INS, beyond_coefficient, spread
 from bench.analysis.rates import Calibration, CaseCalibration, Injected, Rate
 from bench.analysis.welch import effects, false_discovery_adjusted, moments
 from bench.errors import BenchError
@@ -144,7 +144,7 @@ class _Series:
         least = RESTLESS if self.restless or base.restless else 0.0
         if self.beat is None or base.beat is None:
             return least
-        return max(least, self.beyond * abs(self.beat - base.beat))
+        return max(least, max(self.beyond, base.beyond) * abs(self.beat - base.beat))
 
 
 Values = Mapping[Key, _Series]
@@ -170,7 +170,7 @@ def _series(by_name: Mapping[Key, Estimate], raw: Estimate, by: _StandIn | None)
     values, beyond = adjusted.process_values, BEYOND_METRONOMES
     if by.coefficient is not None:
         values = freed(unadjusted.process_values, values, by.coefficient)
-        beyond = BEYOND_COEFFICIENT
+        beyond = beyond_coefficient(len(values), len(raw.process_values))
     return _Series(
         values=values,
         beat=math.log(before / after) if known else None,  # type: ignore[operator]

@@ -233,6 +233,14 @@ BEYOND_METRONOMES = 1.5
 # With a coefficient of its own, fitted in these very runs, a case is off by that coefficient's error.  Seen against
 # what fitted the runs best: 0.1 for convolutions and products, up to 0.6 for short calls and copies, which spread more.
 BEYOND_COEFFICIENT = 0.3
+# A run that was calm in fewer of its processes tells no coefficient to rely on: an addition with 6 calm processes of 30
+# moved by 0.95 of what the clocks did after half of that was taken out, and was called changed in 2 of 15 comparisons.
+_CALM_SHARE = 0.25
+
+
+def beyond_coefficient(calm: int, processes: int) -> float:
+    """How far a case may follow the clocks beyond its coefficient, which so many calm processes of all have told."""
+    return BEYOND_COEFFICIENT if calm >= _CALM_SHARE * processes else BEYOND_METRONOMES
 
 
 def _doubted(trial: Trial, few: bool) -> Trial:
@@ -248,7 +256,9 @@ def _freed(trial: Trial, calm: tuple[Row, Row], follows: tuple[Row, Row]) -> Tri
     base, new = (
         freed(c.process_values, v, by) for c, v in zip(calm, (trial.base_values, trial.new_values), strict=True)
     )
-    return replace(trial, base_values=base, new_values=new, beyond=BEYOND_COEFFICIENT)
+    sides = ((base, trial.match.old), (new, trial.match.new))
+    beyond = max(beyond_coefficient(len(values), len(row.process_values)) for values, row in sides)
+    return replace(trial, base_values=base, new_values=new, beyond=beyond)
 
 
 def spread(values: Sequence[float]) -> float:
