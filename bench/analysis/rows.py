@@ -19,9 +19,6 @@ _SEVERITY: tuple[Status, ...] = ("ok", "skipped", "invalid", "failed", "timeout"
 # Logarithms of the same number, computed in two ways, differ by less; two measurements by more.
 _ROUNDING = 1e-12
 
-# Processes that tell three quarters as much as equal ones are nearly equal; chance among few rounds makes as much.
-_ALIKE = 0.75
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
@@ -68,17 +65,15 @@ class Series:
 
     @property
     def weighed(self) -> str:
-        """How much the processes tell together, where some count so much less than others that one should know."""
+        """What the processes would give counted alike, where that lies more than a standard error away."""
         if not self.variances or self.why_no_interval:
             return ""
         logs = list(self.logs.values())
-        count, found = len(logs), mean_of(logs, list(self.variances.values()))
-        if found.count > _ALIKE * count:
+        found, alike = mean_of(logs, list(self.variances.values())), mean_of(logs).mean
+        if abs(alike - found.mean) <= found.error:
             return ""
-        alike = math.exp(mean_of(logs).mean)
-        return (
-            f"rounds of some processes scatter: the {count} count as {found.count:.1f}, alike they give {change(alike)}"
-        )
+        told = f"the {len(logs)} count as {found.count:.1f}, alike they give {change(math.exp(alike))}"
+        return f"rounds of some processes scatter: {told}"
 
     def minus(self, baseline: Series) -> Series:
         """The ratio, process by process."""
