@@ -53,10 +53,10 @@ def calibrate(
     keys = _common(_all(every, stand_ins))
     _check(runs, keys)
     values = _all(runs, stand_ins)
-    gate = _gate(values, keys)
+    every_run, without = _gate(values, keys), [(base, _gate(values, keys, [base])) for base in values]
     alarms = [_gate(values, keys, pair).told(*pair) for pair in combinations(values, 2)]
     outcomes = [
-        _Outcome(share, [_gate(values, keys, pair).told(*pair) for pair in product(values, _all(more, stand_ins))])
+        _Outcome(share, [gate.told(base, run) for (base, gate), run in product(without, _all(more, stand_ins))])
         for share, more in slowed.items()
     ]
     return Calibration(
@@ -68,7 +68,7 @@ def calibrate(
         false_alarms=_rate([bool(told) for told in alarms], len(runs) - 1),
         cases=tuple(
             CaseCalibration(
-                **gate.seen(key, [v[key] for v in values]),
+                **every_run.seen(key, [v[key] for v in values]),
                 adjusted=key in stand_ins,
                 false_alarms=_rate([key in told for told in alarms], len(runs) - 1),
                 injected=tuple(outcome.injected([key], len(runs)) for outcome in outcomes),

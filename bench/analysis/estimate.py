@@ -71,7 +71,7 @@ def estimate(
 
 
 def process_log_ratios(records: Sequence[Record]) -> dict[tuple[str, str], ProcessValue]:
-    """What one process adds to the series that ``stopping`` looks at: (variant, phase) -> median log ratio.
+    """What one process adds to the series that ``stopping`` looks at: (variant, phase) -> median log ratio, variance.
 
     ``records``: of one process of one group.  Where nothing can be paired (a single variant, a baseline that failed)
     the log times themselves stand in, under names of their own.

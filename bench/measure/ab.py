@@ -87,7 +87,7 @@ def side_log_ratios(records: Sequence[Record]) -> dict[tuple[str, str], ProcessV
 
 
 def paired_ratios(folder: Path) -> dict[tuple[str, str], list[ProcessValue]]:
-    """(case, metric) -> log ratios by process, of what ``measure_ab`` left in a folder."""
+    """(case, metric) -> log ratio of each process and its variance, of what ``measure_ab`` left in a folder."""
     timed = [record for side in SIDES for record in read_records(folder / side)[0] if record.samples]
     ratios: dict[tuple[str, str], list[ProcessValue]] = defaultdict(list)
     for (case, _), pair in grouped(timed, lambda record: (record.case.id, record.process)).items():
