@@ -36,6 +36,7 @@ from bench.measure.messages import (
     receive_request,
     send,
 )
+from bench.measure.placement import Placement
 from bench.measure.schedule import METRONOME, Step
 from bench.measure.settings import apply, keep_to_core
 from bench.measure.state import untouched
@@ -67,6 +68,7 @@ class Worker:
         self._opened: dict[str, tuple[Subject, Open]] = {}
         self._blocks: dict[tuple[str, str], Block] = {}
         self._model: Subject | None = None
+        self._placement: Placement | None = None
 
     def answer(self, request: Request) -> Reply:
         """Do what is asked; what goes wrong in a subject is a Reply with its Failure, never an exception."""
@@ -121,12 +123,19 @@ class Worker:
     def _warm(self, request: Warm) -> Reply:
         """Make the block only now: the graph of backward takes a forward call, which would spoil that first call."""
         subject, opened = self._opened[request.name]
+        if self._placement is None:
+            self._placement = Placement(self._subjects())
         block = block_of(subject, request.phase, opened.seed)
         warm_up = timing.warm_up(self.device, block)
         if opened.extra:
             block = timing.lengthened(block, opened.extra, self.device)
         self._blocks[request.name, request.phase] = block
         return Reply(warm_up=warm_up)
+
+    def _subjects(self) -> list[Subject]:
+        """All that are open, each once, the model first."""
+        opened = {id(subject): subject for subject, _ in self._opened.values()}
+        return sorted(opened.values(), key=lambda subject: subject is not self._model)
 
     def _prepare(self, request: Open) -> Benchmark:
         """The benchmark of a case that fits this machine, with its variant's settings in force."""
@@ -157,6 +166,8 @@ class Worker:
     def _measure(self, request: Measure) -> Reply:
         """Take the steps without collecting garbage in between; a failing step ends the batch and is named."""
         taken: list[Taken] = []
+        if self._placement is not None:
+            self._placement.end_if_written()
         gc.collect()
         gc.disable()
         try:
@@ -196,7 +207,7 @@ class Worker:
         return Reply(values=values, checks=checks, operators=ran)
 
     def _close(self) -> Reply:
-        self._opened, self._blocks, self._model = {}, {}, None
+        self._opened, self._blocks, self._model, self._placement = {}, {}, None, None
         gc.collect()
         return Reply()
 

@@ -150,6 +150,28 @@ def test_steps_are_taken_in_their_order_with_their_loops(asked: Asked, device: S
     assert reply.taken[0].metronomes == {"hash": 1e-4}
 
 
+def places(asked: Asked, *names: str) -> set[int]:
+    return {asked.worker._opened[name][0].inputs[0].data_ptr() for name in names}
+
+
+def test_variants_read_their_input_in_one_place_while_they_are_sampled(asked: Asked) -> None:
+    asked.warmed("plain", "other", "same")
+    assert asked.measure("plain", "other", "same").failure is None
+    assert len(places(asked, "plain", "other", "same")) == 1
+
+
+def test_a_variant_that_writes_to_its_input_does_so_alone(asked: Asked) -> None:
+    asked.warmed("plain", "in_place")
+    before = asked.worker._opened["plain"][0].inputs[0].clone()
+    assert len(places(asked, "plain", "in_place")) == 1
+    asked.measure("plain", "in_place", "plain")
+    assert len(places(asked, "plain", "in_place")) == 2
+    (ours,), (theirs,) = (asked.worker._opened[name][0].inputs for name in ("plain", "in_place"))
+    warmed_three_times = 2**3
+    assert torch.equal(before, warmed_three_times * ours)
+    assert torch.equal(theirs, 2**5 * ours)  # one sample of five calls since it has its own again
+
+
 def test_no_garbage_is_collected_between_samples_and_it_is_afterwards(asked: Asked) -> None:
     asked.opened("collected", like="collected")
     gc.disable()
