@@ -6,6 +6,7 @@ A crash loses at most the line being written; a reader skips that line and says 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import math
 import os
@@ -36,30 +37,69 @@ def to_json(value: Any) -> Any:
     return value
 
 
+class MisfitError(TypeError):
+    """A value that is not what its field must be; its text names the field."""
+
+    def __init__(self, told: str, place: str = "") -> None:
+        super().__init__(f"{place.lstrip('.') or 'it'} {told}")
+        self.told, self.place = told, place
+
+
 def from_json(kind: Any, data: Any) -> Any:
     """The inverse of ``to_json`` for a model type; fields a later schema added are ignored, missing ones default.
 
-    Raises TypeError, ValueError or AttributeError for data of another kind.
+    Raises MisfitError for data of another kind, and ValueError for too short or too long a row.
     """
     if dataclasses.is_dataclass(kind):
-        hints = _hints(typing.cast(type, kind))
-        return typing.cast(Any, kind)(**{k: from_json(hints[k], v) for k, v in data.items() if k in hints})
+        return _object(typing.cast(type, kind), data)
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType) and dataclasses.is_dataclass(arguments[0]):
         return None if data is None else from_json(arguments[0], data)
-    if origin is tuple and not isinstance(data, list):
-        raise TypeError(f"{data!r:.40} is no list")
-    if origin is tuple and arguments[-1] is Ellipsis:
-        return tuple(from_json(arguments[0], item) for item in data)
     if origin is tuple:
-        return tuple(from_json(k, item) for k, item in zip(arguments, data, strict=True))
+        if not isinstance(data, list):
+            raise MisfitError("must be a list")
+        kinds = itertools.repeat(arguments[0], len(data)) if arguments[-1] is Ellipsis else arguments
+        return tuple(_part(place, *part) for place, part in enumerate(zip(kinds, data, strict=True)))
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        return {k: from_json(arguments[1], v) for k, v in data.items()}
+        return {k: _part(k, arguments[1], v) for k, v in _fields(data)}
     if isinstance(data, str) and data in ("nan", "inf", "-inf") and _allows_float(kind):
         return float(data)
-    if not (data in arguments if origin is typing.Literal else isinstance(data, _plain(kind))):
-        raise TypeError(f"{data!r:.40} is not of the kind {getattr(kind, '__name__', kind)}")
+    if not (data in arguments if origin is typing.Literal else type(data) in _plain(kind) or kind is Any):
+        raise MisfitError(f"must be {_wanted(kind)}, not {json.dumps(data)[:40]}")
     return data
+
+
+_WORDS = {float: "a number", int: "a whole number", str: "a text", bool: "true or false", type(None): "null"}
+
+
+def _wanted(kind: Any) -> str:
+    if typing.get_origin(kind) is typing.Literal:
+        return " or ".join(map(repr, typing.get_args(kind)))
+    return " or ".join(_WORDS[plain] for plain in dict.fromkeys(_plain(kind)) if plain is not int or kind is int)
+
+
+def _part(place: int | str, kind: Any, data: Any) -> Any:
+    try:
+        return from_json(kind, data)
+    except MisfitError as error:
+        step = f"[{place}]" if isinstance(place, int) else f".{place}"
+        raise MisfitError(error.told, step + error.place) from None
+
+
+def _object(kind: type, data: Any) -> Any:
+    hints = _hints(kind)
+    values = {k: _part(k, hints[k], v) for k, v in _fields(data) if k in hints}
+    try:
+        return kind(**values)
+    except TypeError:
+        asked = (f for f in dataclasses.fields(kind) if f.default is f.default_factory is dataclasses.MISSING)
+        raise MisfitError("is missing", "." + next(f.name for f in asked if f.name not in values)) from None
+
+
+def _fields(data: Any) -> typing.ItemsView[str, Any]:
+    if not isinstance(data, dict):
+        raise MisfitError("must be an object")
+    return data.items()
 
 
 @cache
@@ -69,7 +109,7 @@ def _plain(kind: Any) -> tuple[type, ...]:
         return tuple(map(type, typing.get_args(kind)))
     if typing.get_args(kind):
         return tuple(plain for part in typing.get_args(kind) for plain in _plain(part))
-    return (float, int) if kind is float else (object if kind is Any else kind,)
+    return (float, int) if kind is float else (kind,)
 
 
 _hints = cache(typing.get_type_hints)
