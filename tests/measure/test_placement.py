@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy
 import pytest
 import torch
 from torch import nn
@@ -54,9 +55,17 @@ def test_a_tensor_that_wants_gradients_stays_a_leaf_with_gradients_of_its_own() 
         torch.ones(2, 3, dtype=torch.float64),
         nn.Parameter(torch.ones(2, 3)),
         torch.ones(2, 3).to_sparse(),
+        torch.ones(7)[1:].view(2, 3),
+        torch.from_numpy(numpy.ones((2, 3), dtype=numpy.float32)),
+        torch.ones(2, 3).share_memory_(),
+        torch.ones(2, 3)._neg_view(),
+        torch.inference_mode()(torch.ones)(2, 3),
         "no tensor",
     ],
-    ids=["layout", "shape", "dtype", "type", "sparse", "word"],
+    ids=[
+        *("layout", "shape", "dtype", "type", "sparse", "alignment"),
+        *("an array's memory", "shared memory", "lazy", "made for inference", "word"),
+    ],
 )
 def test_where_one_of_them_differs_nobody_shares(other: object) -> None:
     """Else those that share would find each other's data in the caches and that one would not."""
@@ -69,6 +78,35 @@ def test_a_tensor_that_overlaps_itself_is_left_alone() -> None:
     first, second = torch.ones(1).expand(3), torch.ones(1).expand(3)
     Placement([reading(first), reading(second)])
     assert places(first, second) == 2
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bool, torch.complex64, torch.float8_e4m3fn])
+def test_numbers_of_every_kind_are_known_again_not_a_number_among_them(dtype: torch.dtype) -> None:
+    first, second = (torch.tensor([float("nan"), 0.0, 1.0]).to(dtype) for _ in range(2))
+    shared = Placement([reading(first), reading(second)])
+    shared.end_if_written()
+    assert places(first, second) == 1
+    first.view(torch.uint8)[0] ^= 1
+    shared.end_if_written()
+    assert places(first, second) == 2
+
+
+def test_a_strided_view_of_a_larger_tensor_is_lent_as_it_lies() -> None:
+    (first, whole), (second, _) = ((t[64:, ::2], t) for t in (torch.arange(1024.0).view(128, 8) for _ in range(2)))
+    shared = Placement([reading(first), reading(second)])
+    assert places(first, second) == 1
+    shared.end_if_written()
+    assert places(first, second) == 1
+    whole[-1, -2] = -1
+    shared.end_if_written()
+    assert places(first, second) == 2
+    assert torch.equal(first, second)
+
+
+def test_nothing_is_left_as_it_is() -> None:
+    first, second = torch.empty(0, 3), torch.empty(0, 3)
+    Placement([reading(first), reading(second)]).end_if_written()
+    assert second.shape == (0, 3)
 
 
 def test_an_input_that_one_of_them_lacks_and_one_alone_share_nothing() -> None:
@@ -126,3 +164,23 @@ def test_their_own_memory_lives_on_for_whoever_holds_its_address() -> None:
     held.fill_(3)
     assert first.sum() == second.sum() == 1000
     assert shared is not None
+
+
+@pytest.mark.cuda
+def test_tensors_of_a_gpu_are_lent_and_compared_there() -> None:
+    first, second = torch.ones(3, device="cuda"), torch.ones(3, device="cuda")
+    shared = Placement([reading(first), reading(second)])
+    shared.end_if_written()
+    assert places(first, second) == 1
+    second.relu_().add_(1)
+    shared.end_if_written()
+    assert places(first, second) == 2
+    assert first.tolist() == second.tolist() == [1, 1, 1]
+
+
+@pytest.mark.cuda
+def test_pinned_memory_is_the_variants_own() -> None:
+    first, second = torch.ones(3), torch.ones(3).pin_memory()
+    Placement([reading(first), reading(second)])
+    assert second.is_pinned()
+    assert places(first, second) == 2
