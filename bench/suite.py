@@ -23,8 +23,9 @@ TIERS: tuple[Tier, ...] = ("smoke", "standard", "large")
 class Subject:
     """What is measured: a callable (often an ``nn.Module``) and the inputs it is called with.
 
-    Tensors among the inputs have the same values in all variants, and lie in the same place; what ``call`` captures has
-    not, and does not.
+    Tensors among the inputs, and parameters of a module, have the same values in all variants and lie in the same
+    place, where shapes and layouts allow; what a function captures is its own affair.
+
     backward: ``f(output) -> object`` timed as the phase ``backward`` in place of ``torch.autograd.grad``.
     flops: floating-point operations of one forward call by formula, or a mapping phase -> count.
     bytes_moved: bytes one forward call must at least move, or a mapping phase -> count; gives ``rate/bytes``.
