@@ -53,9 +53,13 @@ def open_report(folder: str | Path) -> Report:
 
 
 def compare(
-    *reports: str | Path, floor: str = "2%", allow_diff: Collection[str] = (), fail_on: str = "worse,missing,failed"
+    *reports: str | Path,
+    floor: str = "2%",
+    allow_diff: Collection[str] = (),
+    fail_on: str = "worse,missing,failed",
+    calibration: str | Path = "",
 ) -> Compared:
     """Compare two reports or more as ``bench compare`` does; a notebook shows the result as tables."""
     from bench.interop import notebook
 
-    return notebook.compare(*reports, floor=floor, allow_diff=allow_diff, fail_on=fail_on)
+    return notebook.compare(*reports, floor=floor, allow_diff=allow_diff, fail_on=fail_on, calibration=calibration)

@@ -103,13 +103,16 @@ class Report:
         return markdown(self.summary)
 
 
-def compare(*reports: str | Path, floor: str, allow_diff: Collection[str], fail_on: str) -> Compared:
+def compare(
+    *reports: str | Path, floor: str, allow_diff: Collection[str], fail_on: str, calibration: str | Path
+) -> Compared:
     """Compare reports as ``bench compare`` does, with its options.  Raises BenchError for what cannot be read."""
     from bench.analysis.compare import STATUSES
     from bench.interop.comparing import compare_paths
 
     failing = parse_fail_on(fail_on, STATUSES)
-    comparison = compare_paths(reports, floor=parse_fraction(floor, where="floor"), allow=allow_diff)
+    smallest, known = parse_fraction(floor, where="floor"), Path(calibration) if calibration else None
+    comparison = compare_paths(reports, floor=smallest, allow=allow_diff, calibration=known)
     return Compared(comparison=comparison, fail_on=failing)
 
 

@@ -106,3 +106,5 @@ def test_a_comparison_takes_the_options_of_the_command(tmp_path: Path) -> None:
     assert "The gate passes" in repr(allowed)
     with pytest.raises(bench.BenchError, match="floor"):
         bench.compare(base, new, floor="much")
+    with pytest.raises(bench.BenchError, match=r"gone\.json: no such file"):
+        bench.compare(base, new, calibration="gone.json")
