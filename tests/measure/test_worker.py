@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,19 @@ def test_steps_are_taken_in_their_order_with_their_loops(asked: Asked, device: S
     assert device.transcript == ["metronomes", "sample of 5", "sample of 5", "metronomes"]
     assert [bool(taken.sample) for taken in reply.taken] == [False, True, True, False]
     assert reply.taken[0].metronomes == {"hash": 1e-4}
+
+
+def test_who_takes_turns_calls_once_before_each_sample_and_others_do_not(asked: Asked, device: ScriptedDevice) -> None:
+    for turn, expected in ((None, 5), (0, 6)):
+        calls: list[int] = []
+        asked.ask(Close())
+        asked.ask(replace(asked.case("plain"), turn=turn))
+        asked.ask(Warm(name="plain", phase="forward"))
+        asked.worker._blocks["plain", "forward"] = calls.append
+        device.transcript.clear()
+        assert asked.measure("plain").failure is None
+        assert sum(calls) == expected
+        assert device.transcript == ["sample of 5"]
 
 
 def places(asked: Asked, *names: str) -> set[int]:
