@@ -89,11 +89,16 @@ def _part(place: int | str, kind: Any, data: Any) -> Any:
 def _object(kind: type, data: Any) -> Any:
     hints = _hints(kind)
     values = {k: _part(k, hints[k], v) for k, v in _fields(data) if k in hints}
-    try:
-        return kind(**values)
-    except TypeError:
-        asked = (f for f in dataclasses.fields(kind) if f.default is f.default_factory is dataclasses.MISSING)
-        raise MisfitError("is missing", "." + next(f.name for f in asked if f.name not in values)) from None
+    missing = next((name for name in _asked(kind) if name not in values), None)
+    if missing:
+        raise MisfitError("is missing", f".{missing}")
+    return kind(**values)
+
+
+@cache
+def _asked(kind: Any) -> tuple[str, ...]:
+    """The fields without a default."""
+    return tuple(f.name for f in dataclasses.fields(kind) if f.default is f.default_factory is dataclasses.MISSING)
 
 
 def _fields(data: Any) -> typing.ItemsView[str, Any]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import torch
 
-from bench.measure.subject import parameters
+from bench.measure.subject import overlaps_itself, parameters
 from bench.suite import Subject
 
 _LINE = 64  # bytes
@@ -91,8 +91,7 @@ def _ordinary(tensor: torch.Tensor) -> bool:
         return False
     storage = tensor.untyped_storage()
     chosen = tensor.device.type == "cpu" and (tensor.is_pinned() or storage.is_shared())
-    once = all(stride or size == 1 for stride, size in zip(tensor.stride(), tensor.shape, strict=True))
-    return once and storage.resizable() and not chosen
+    return storage.resizable() and not chosen and not overlaps_itself(tensor)
 
 
 def _nature(tensor: torch.Tensor) -> tuple[object, ...]:

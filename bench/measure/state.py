@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from bench.measure.bits import same_bits
-from bench.measure.subject import tensors_in
+from bench.measure.subject import overlaps_itself, tensors_in
 from bench.suite import Subject
 
 
@@ -104,10 +104,8 @@ class _Held:
 def _inputs(subject: Subject) -> Iterator[torch.Tensor]:
     """Inputs that can be copied back: expanded ones share their elements, and nobody may write to those either."""
     for x in (*tensors_in(subject.inputs), *_arrays(subject.inputs)):
-        if x.layout == torch.strided:
-            shared = any(size > 1 and stride == 0 for size, stride in zip(x.shape, x.stride(), strict=True))
-            if not shared:
-                yield x
+        if x.layout == torch.strided and not overlaps_itself(x):
+            yield x
 
 
 def _arrays(inputs: Iterable[Any]) -> Iterator[torch.Tensor]:

@@ -62,9 +62,13 @@ def share(source: Subject, target: Subject) -> None:
 def _copy_values(ours: torch.Tensor, theirs: torch.Tensor) -> None:
     if ours.shape != theirs.shape or not ours.layout == theirs.layout == torch.strided:
         return
-    overlapping = any(stride == 0 and size > 1 for stride, size in zip(theirs.stride(), theirs.shape, strict=True))
-    if ours.data_ptr() != theirs.data_ptr() and not overlapping:
+    if ours.data_ptr() != theirs.data_ptr() and not overlaps_itself(theirs):
         theirs.copy_(ours)
+
+
+def overlaps_itself(tensor: torch.Tensor) -> bool:
+    """Whether several elements of a strided tensor are one place of memory, as those of ``expand`` are."""
+    return any(stride == 0 and size > 1 for stride, size in zip(tensor.stride(), tensor.shape, strict=True))
 
 
 def tensors_in(value: Any) -> Iterator[torch.Tensor]:

@@ -69,6 +69,8 @@ class Worker:
         self._blocks: dict[tuple[str, str], Block] = {}
         self._model: Subject | None = None
         self._placement: Placement | None = None
+        self._cold: set[tuple[str, str]] = set()
+        self._just_warmed = False
 
     def answer(self, request: Request) -> Reply:
         """Do what is asked; what goes wrong in a subject is a Reply with its Failure, never an exception."""
@@ -130,6 +132,9 @@ class Worker:
         if opened.extra:
             block = timing.lengthened(block, opened.extra, self.device)
         self._blocks[request.name, request.phase] = block
+        self._just_warmed = True
+        if opened.turn is not None and self.device.kind == "cpu" and warm_up.seconds < timing.LONGEST_SAMPLE_SECONDS:
+            self._cold.add((request.name, request.phase))
         return Reply(warm_up=warm_up)
 
     def _subjects(self) -> list[Subject]:
@@ -166,8 +171,9 @@ class Worker:
     def _measure(self, request: Measure) -> Reply:
         """Take the steps without collecting garbage in between; a failing step ends the batch and is named."""
         taken: list[Taken] = []
-        if self._placement is not None:
+        if self._placement is not None and self._just_warmed:  # between samples it would take their caches
             self._placement.end_if_written()
+            self._just_warmed = False
         gc.collect()
         gc.disable()
         try:
@@ -184,9 +190,10 @@ class Worker:
         return Reply(taken=tuple(taken))
 
     def _sample(self, step: Step) -> Sample:
-        """A sample; on a CPU whose turn it just became calls once before, for others had the core and its caches."""
-        block = self._blocks[step.name, step.phase]
-        if self._opened[step.name][1].turn is not None and self.device.kind == "cpu":
+        """A sample; where others have the core and its caches in turn, short calls first make one that nobody times."""
+        key = step.name, step.phase
+        block = self._blocks[key]
+        if key in self._cold:
             block(1)
         return self.device.sample(block, step.loops)
 
@@ -211,7 +218,7 @@ class Worker:
         return Reply(values=values, checks=checks, operators=ran)
 
     def _close(self) -> Reply:
-        self._opened, self._blocks, self._model, self._placement = {}, {}, None, None
+        self._opened, self._blocks, self._model, self._placement, self._cold = {}, {}, None, None, set()
         gc.collect()
         return Reply()
 

@@ -151,17 +151,36 @@ def test_steps_are_taken_in_their_order_with_their_loops(asked: Asked, device: S
     assert reply.taken[0].metronomes == {"hash": 1e-4}
 
 
-def test_who_takes_turns_calls_once_before_each_sample_and_others_do_not(asked: Asked, device: ScriptedDevice) -> None:
-    for turn, expected in ((None, 5), (0, 6)):
-        calls: list[int] = []
-        asked.ask(Close())
-        asked.ask(replace(asked.case("plain"), turn=turn))
-        asked.ask(Warm(name="plain", phase="forward"))
-        asked.worker._blocks["plain", "forward"] = calls.append
-        device.transcript.clear()
-        assert asked.measure("plain").failure is None
-        assert sum(calls) == expected
-        assert device.transcript == ["sample of 5"]
+@pytest.mark.parametrize(
+    ("turn", "kind", "seconds", "calls"),
+    [(None, "cpu", 1e-3, 5), (0, "cpu", 1e-3, 6), (0, "cpu", 60.0, 5), (0, "cuda", 1e-3, 5)],
+    ids=["alone", "in turn", "a call of a minute", "on a GPU"],
+)
+def test_who_takes_turns_makes_one_short_call_before_each_sample(
+    suite: Path, turn: int | None, kind: str, seconds: float, calls: int
+) -> None:
+    device = ScriptedDevice(lambda: seconds)
+    device.kind = kind
+    asked, called = Asked(suite, device), list[int]()
+    asked.ask(replace(asked.case("plain"), turn=turn))
+    asked.ask(Warm(name="plain", phase="forward"))
+    asked.worker._blocks["plain", "forward"] = called.append
+    device.transcript.clear()
+    assert asked.measure("plain").failure is None
+    assert sum(called) == calls
+    assert device.transcript == ["sample of 5"]
+
+
+def test_inputs_are_compared_after_warming_and_not_between_samples(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked.warmed("plain", "other")
+    compared: list[object] = []
+    monkeypatch.setattr(torch, "equal", lambda *pair: bool(compared.append(pair)) or True)
+    asked.measure("plain")
+    assert len(compared) == 1
+    asked.measure("other")
+    assert len(compared) == 1
 
 
 def places(asked: Asked, *names: str) -> set[int]:
