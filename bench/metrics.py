@@ -31,6 +31,7 @@ class Metric:
 _KINDS: dict[str, tuple[str, Better, bool]] = {
     "time": ("s", "lower", False),
     "first_call": ("s", "lower", False),
+    "relative": ("", "lower", False),
     "coefficient": ("", "", False),
     "memory/parameters": ("B", "lower", True),
     "memory/peak": ("B", "lower", True),
@@ -74,6 +75,15 @@ def coefficient_name(headline: str) -> str:
     'coefficient/forward'
     """
     return f"coefficient/{headline.partition('/')[2]}"
+
+
+def relative_name(headline: str) -> str:
+    """The metric that tells a headline time as a multiple of what the reference took beside it.
+
+    >>> relative_name("time/forward")
+    'relative/forward'
+    """
+    return f"relative/{headline.partition('/')[2]}"
 
 
 def covers(claimed: str, name: str) -> bool:

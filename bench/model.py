@@ -205,7 +205,9 @@ class Estimate:
 
     ``value``, ``low``, ``high`` in the metric's unit; None where there is no trustworthy number (``status`` and
     ``reason`` say why).  ``ratio`` is against the baseline of the group, None for the baseline itself.
-    ``process_values``: one per process, in the metric's unit.  ``flags``: flag -> share of samples carrying it.
+    ``process_values``: one per process, in the metric's unit; ``process_variances``: what the rounds of each process
+    leave open of its logarithm, where they are ratios that another report's are compared with.  ``flags``: flag ->
+    share of samples carrying it.
     ``facts``: sentences about the distribution ("two modes", "heavy tail"), never instructions.
     """
 
@@ -218,6 +220,7 @@ class Estimate:
     high: float | None = None
     confidence: float | None = None
     process_values: tuple[float, ...] = ()
+    process_variances: tuple[float, ...] = ()
     samples: int = 0
     valid_fraction: float | None = None
     stop_reason: StopReason = ""
@@ -273,7 +276,7 @@ class Manifest:
     ``precision`` is the half-width asked for, as a fraction; ``budget`` in seconds; ``stops``: group -> why it
     stopped; ``reached``: group -> half-width of its widest ratio then, as a fraction; ``ceilings``: measured roofs
     (``bytes`` in B/s, ``flops`` in FLOP/s) of the device.  ``determinism``: the level of checks, ``off``, ``quick`` or
-    ``full``.
+    ``full``.  ``reference``: the Python beside which the cases were timed, if there was one.
     """
 
     run: str
@@ -292,4 +295,5 @@ class Manifest:
     reached: Mapping[str, float] = field(default_factory=dict)
     ceilings: Mapping[str, float] = field(default_factory=dict)
     determinism: str = "off"
+    reference: str = ""
     schema: int = SCHEMA

@@ -22,6 +22,8 @@ from bench.errors import BenchError
 from bench.model import SCHEMA, Environment, Manifest, Record
 
 RECORDS, MANIFEST, ENVIRONMENT = "records.jsonl", "manifest.json", "environment.json"
+# Below a report's folder, what was timed beside it in the environment that it is relative to.
+REFERENCE = "reference"
 
 
 def to_json(value: Any) -> Any:
@@ -224,6 +226,12 @@ def read_records(folder: Path) -> tuple[tuple[Record, ...], int]:
                 continue
             raise BenchError(f"{path}:{number}: schema {schema} is newer than this bench ({SCHEMA}): upgrade it")
     return tuple(records), broken
+
+
+def read_reference(folder: Path) -> tuple[Record, ...]:
+    """The whole records of the reference beside which a folder's cases were timed; none where there was no such."""
+    place = folder / REFERENCE
+    return read_records(place)[0] if (place / RECORDS).is_file() else ()
 
 
 def _opened(path: Path) -> typing.TextIO:

@@ -4,9 +4,9 @@
 
 Eight small operations (``workloads/_ops.py``) are measured again and again by pytest-benchmark, torch.utils.benchmark,
 pyperf and this harness, in turn on one machine, as they are and slowed down by 2, 5 and 10 %; for want of time pyperf
-is never slowed down, ``bench ab`` by 5 and 10 %, the longest rows by 5 %.  Then every two runs of a tool are compared
-as that tool compares.  A repeat takes some minutes; whatever is in DIR already is not measured again, and ``--table``
-only prints what is there.
+is never slowed down, ``bench ab`` by 5 and 10 %, the longest rows and runs beside a reference by 5 %.  Then every two
+runs of a tool are compared as that tool compares.  A repeat takes some minutes; whatever is in DIR already is not
+measured again, and ``--table`` only prints what is there.
 """
 
 from __future__ import annotations
@@ -103,7 +103,9 @@ def bench(*words: str) -> list[str]:
     return [sys.executable, "-m", "bench", *words]
 
 
-def tools(seconds: float, processes: int, ab_seconds: float, twin_seconds: float) -> tuple[Tool, ...]:
+def tools(
+    seconds: float, processes: int, reference_seconds: float, ab_seconds: float, twin_seconds: float
+) -> tuple[Tool, ...]:
     """The tools as they are compared.  ``seconds``: of torch.utils.benchmark on each operation."""
     return (
         Tool(
@@ -155,25 +157,27 @@ def tools(seconds: float, processes: int, ab_seconds: float, twin_seconds: float
             alarms=by_pyperf,
             shares=(0.0,),  # two processes for every operation: the slowest of all
         ),
-        Tool(
-            name="bench run, bench compare",
-            command=lambda out, _: (
-                [
-                    *bench("run", str(HERE / "op.py"), "--device", "cpu", "--determinism", "off", "-q"),
-                    "--processes",
-                    str(processes),
-                    "--output",
-                    str(out),
-                    "--wait",
-                    "600s",
-                ]
-            ),
-            alarms=by_compare,
+        _compared("bench run, bench compare", "--processes", str(processes)),
+        _compared(
+            "bench run --reference, bench compare",
+            *("--reference", str(HERE / "unplanted_python.sh"), "--budget", f"{reference_seconds:g}s"),
+            shares=(0.0, 0.05),
         ),
         _ab("bench ab", ab_seconds, "2%", (0.0, 0.05, 0.1)),
         _ab("bench ab, longer", 1.75 * ab_seconds, "1.5%", (0.0, 0.05)),
         _variants("bench run, both as variants", twin_seconds, SHARES),
         _variants("bench run, both as variants, longer", 5 * twin_seconds, (0.0, 0.05)),
+    )
+
+
+def _compared(name: str, *options: str, shares: tuple[float, ...] = SHARES) -> Tool:
+    """Two runs, and a comparison of what they left."""
+    run = [*bench("run", str(HERE / "op.py"), "--device", "cpu", "--determinism", "off", "-q"), *options]
+    return Tool(
+        name=name,
+        command=lambda out, _: [*run, "--output", str(out), "--wait", "600s"],
+        alarms=by_compare,
+        shares=shares,
     )
 
 
@@ -288,6 +292,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--seconds", type=float, default=1.0, help="of torch.utils.benchmark on each operation")
     parser.add_argument("--processes", type=int, default=30, help="of bench run")
+    parser.add_argument("--reference-seconds", type=float, default=120.0, help="of bench run beside a reference")
     parser.add_argument("--ab-seconds", type=float, default=80.0, help="of bench ab on all operations")
     parser.add_argument("--twin-seconds", type=float, default=9.5, help="of measuring both as variants")
     parser.add_argument("--without", action="append", default=[], help="leave out tools whose name holds this")
@@ -296,8 +301,8 @@ def main() -> None:
     asked = parser.parse_args()
     folder = asked.output.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    os.environ["OMP_NUM_THREADS"] = "1"
-    known = tools(asked.seconds, asked.processes, asked.ab_seconds, asked.twin_seconds)
+    os.environ |= {"OMP_NUM_THREADS": "1", "UNPLANTED_PYTHON": sys.executable}
+    known = tools(asked.seconds, asked.processes, asked.reference_seconds, asked.ab_seconds, asked.twin_seconds)
     chosen = [tool for tool in known if not _left_out(tool, asked.without)]
     if not asked.table:
         for number in range(asked.repeats):

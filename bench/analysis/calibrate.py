@@ -18,8 +18,8 @@ import numpy as np
 from bench.analysis.calm import common_coefficient, freed
 from bench.analysis.intervals import FEWEST, quantile, share_interval
 from bench.analysis.judging import FDR, FLOOR, RESTLESS
-from bench.analysis.matching import BEYOND_METRONOMES, RESTLESS_SPREAD, STAND_INS, beyond_coefficient, spread
 from bench.analysis.rates import Calibration, CaseCalibration, Injected, Rate
+from bench.analysis.trials import BEYOND_METRONOMES, RESTLESS_SPREAD, STAND_INS, beyond_coefficient, spread
 from bench.analysis.welch import effects, false_discovery_adjusted, moments
 from bench.errors import BenchError
 from bench.metrics import coefficient_name, is_headline

@@ -24,8 +24,9 @@ class Change:
 
     An empty ``metric`` speaks of the whole case, an empty ``case`` of the whole report.  ``base``, ``new``: the values
     as reported, in ``unit``.  ``ratio`` (new / base) with its interval is what was tested: of adjusted times where
-    ``adjusted`` says so; ``raw_ratio`` is of the values as reported.  ``p``: probability of a difference this large
-    with the true one at the ``floor``; ``fdr``: the false-discovery rate at which it would be called a change.
+    ``adjusted`` says so, of multiples of what the reference took where ``relative`` does; ``raw_ratio`` is of the
+    values as reported.  ``p``: probability of a difference this large with the true one at the ``floor``; ``fdr``: the
+    false-discovery rate at which it would be called a change.
     ``machine``: how much longer the metronomes took meanwhile, as a ratio.  ``base_values``, ``new_values``: of the
     processes, as they were tested (of `ab`: 1, and the ratio of each process).
     ``bits``: ``same bits``, ``other bits`` or unknown.  ``excused``: why this does not count for the exit status.
@@ -44,6 +45,7 @@ class Change:
     high: float | None = None
     raw_ratio: float | None = None
     adjusted: bool = False
+    relative: bool = False
     p: float | None = None
     fdr: float | None = None
     floor: float | None = None

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from bench.analysis.environment_facts import FACTS, FactKind, fact
+from bench.analysis.environment_facts import FACTS, FactKind, fact, is_shared
 from bench.analysis.reported import Report
 from bench.errors import BenchError, hint
 
@@ -15,6 +15,9 @@ VERSION = "version"
 
 # A fact of the process that `environment.json` has beside its variables, and a bare `report.csv` has not.
 _OF_WHOLE_ENVIRONMENTS = "threads"
+
+# Beside which environment a report's cases were timed; a report that does not say was timed alone.
+REFERENCE = "reference"
 
 # First what the comparison is about, then what forbids it.
 _ORDER: tuple[FactKind, ...] = ("under test", "machine", "context", "note")
@@ -56,7 +59,11 @@ def differences(base: Report, new: Report, *, allow: Collection[str] = ()) -> tu
 
 def _values(report: Report, key: str) -> tuple[str, ...]:
     """Of a fact; empty where it is not known.  Whole environments know of every variable whether it is set."""
-    unset = ("not set",) if key.startswith("env.") and _OF_WHOLE_ENVIRONMENTS in report.facts else ()
+    unset: tuple[str, ...] = ()
+    if key == REFERENCE and not report.unknown:
+        unset = ("none",)
+    elif key.startswith("env.") and _OF_WHOLE_ENVIRONMENTS in report.facts:
+        unset = ("not set",)
     return tuple(report.facts.get(key, unset))
 
 
@@ -75,6 +82,16 @@ def same_metronome(base: Report, new: Report) -> bool:
     """Whether both reports timed the same reference blocks, so that adjusted times mean the same."""
     fingerprint = base.facts.get("metronome")
     return fingerprint is not None and len(fingerprint) == 1 and fingerprint == new.facts.get("metronome")
+
+
+def same_reference(base: Report, new: Report, differ: Iterable[Difference]) -> bool:
+    """Whether both were timed beside the same reference, and nothing changed that it must have felt as well.
+
+    What a new driver makes faster it makes faster for the reference too, so that their ratio says nothing of it.
+    """
+    named = base.facts.get(REFERENCE)
+    same = named is not None and len(named) == 1 and named == new.facts.get(REFERENCE)
+    return same and not any(is_shared(d.key) for d in differ)
 
 
 def check_allowed(allow: Iterable[str], reports: Iterable[Report]) -> None:

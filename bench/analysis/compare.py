@@ -9,14 +9,23 @@ from itertools import pairwise
 from statistics import median
 
 from bench.analysis.change import STATES, Change, Comparison, Pair, State
-from bench.analysis.comparability import VERSION, check_allowed, differences, same_metronome, unknown_facts
+from bench.analysis.comparability import (
+    REFERENCE,
+    VERSION,
+    check_allowed,
+    differences,
+    same_metronome,
+    same_reference,
+    unknown_facts,
+)
 from bench.analysis.gate import INCOMPARABLE, INVALID, MISSING, UNRESOLVED, WORSE, worst
 from bench.analysis.intervals import FEWEST, ProcessValue
 from bench.analysis.judging import Rule, judge
-from bench.analysis.matching import Found, Sides, Trial, match
+from bench.analysis.matching import Sides, match
 from bench.analysis.phrases import percent
 from bench.analysis.renames import hints
 from bench.analysis.reported import Report
+from bench.analysis.trials import Found, Trial
 from bench.errors import BenchError
 
 # Case and metric -> for each process measured on both sides, the log of the new value over the base's.
@@ -130,6 +139,7 @@ def _sides(base: Report, new: Report, allow: Collection[str]) -> Sides:
         base=base,
         new=new,
         adjust=same_metronome(base, new),
+        beside=same_reference(base, new, differ),
         blocked=f"another {blocking}" if blocking else "",
         unjudged=base.unknown or new.unknown,
         any_version=VERSION in allow,
@@ -157,13 +167,14 @@ def _notes(sides: Sides, changes: Sequence[Change]) -> Iterator[str]:
     if sides.base.unfinished:
         yield f"{sides.base.name} is not finished: {sides.base.unfinished}"
     yield from (*sides.base.notes, *sides.new.notes)
-    paces = [change.machine for change in changes if change.machine is not None]
+    paces = [c.machine for c in changes if c.machine is not None and not c.relative]
     if paces and abs(math.log(median(paces))) > WORTH_TELLING:
         way, by = ("slower", median(paces)) if median(paces) > 1 else ("faster", 1 / median(paces))
         yield (
             f"the machine itself was {percent(by - 1)} {way} while {sides.new.name} was measured (metronomes): "
             "measure again when it is quiet, or both side by side with bench ab"
         )
+    yield from _references(sides, sum(change.relative for change in changes))
     adjusted = sum(change.adjusted for change in changes)
     if adjusted:
         yield f"{adjusted} times were compared as adjusted by the metronomes; the values shown are raw"
@@ -171,6 +182,20 @@ def _notes(sides: Sides, changes: Sequence[Change]) -> Iterator[str]:
         yield (
             "raw times were compared: the metronomes of the two reports are not known to be the same "
             "(Python, OpenSSL and CPU model must agree)"
+        )
+
+
+def _references(sides: Sides, relative: int) -> Iterator[str]:
+    """What became of the reference that both reports were timed beside."""
+    named = sides.base.facts.get(REFERENCE)
+    if relative:
+        yield (
+            f"{relative} times were compared as multiples of what the reference took beside them "
+            f"({' | '.join(named or ())}); the values shown are as measured"
+        )
+    elif named and named == sides.new.facts.get(REFERENCE) and not sides.beside:
+        yield (
+            "times were compared as measured: what differs of the machine and its system, the reference felt as well"
         )
 
 

@@ -86,6 +86,7 @@ FACTS: dict[str, Fact] = {
             "threads": "PyTorch threads",
             "interop_threads": "PyTorch inter-op threads",
             "openmp": "OpenMP",
+            "reference": "reference",
         },
     ),
     **_facts("context", {"gpu_compute_mode": "compute mode", "gpu_persistence": "persistence mode"}, only="cuda"),
@@ -104,6 +105,20 @@ FACTS: dict[str, Fact] = {
         },
     ),
 }
+
+
+# What every Python on a machine has in common, beside the facts of the machine itself.
+_OF_THE_SYSTEM = frozenset(
+    {
+        *("driver", "kernel", "hypervisor", "cpu_governor", "cpu_turbo", "huge_pages"),
+        *("gpu_compute_mode", "gpu_persistence"),
+    }
+)
+
+
+def is_shared(key: str) -> bool:
+    """Whether a fact is of the machine and its system, so that what is timed side by side there has it in common."""
+    return fact(key).kind == "machine" or key in _OF_THE_SYSTEM
 
 
 def fact(key: str) -> Fact:

@@ -6,38 +6,21 @@ interval over pooled rounds would be many times too narrow.
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bench.analysis import metronome, shape
-from bench.analysis.calm import Rounds, best, calm_of, calm_rounds
-from bench.analysis.intervals import FEWEST, ProcessValue
-from bench.analysis.rows import (
-    Series,
-    counted_row,
-    exact_row,
-    invalid_row,
-    largest,
-    series_row,
-    status_row,
-    told,
-    worst,
-)
-from bench.analysis.times import Times, times_of
-from bench.metrics import metric
-from bench.model import Case, Estimate, Record, StopReason, grouped
+from bench.analysis.calm import calm_of
+from bench.analysis.measured import MOVED, WORK, Measured, cases_of
+from bench.analysis.rows import Series, counted_row, exact_row, invalid_row, series_row, status_row, told, worst
+from bench.analysis.times import Times
+from bench.metrics import metric, relative_name
+from bench.model import Estimate, Record, StopReason
 
 Phases = Mapping[str, tuple[str, ...]]
-
-# In a record's values: an input to rates, and no metric of its own.
-_MOVED = "bytes_moved"
-# What a rate is made of, the author's formula first: torch's counter does not know every operator.
-_WORK = {"rate/flops": ("work/flops(formula)", "work/flops(torch)"), "rate/bytes": (_MOVED,)}
 
 
 def estimate(
@@ -46,13 +29,15 @@ def estimate(
     confidence: float = 0.95,
     stops: Mapping[str, StopReason] | None = None,
     phases: Phases | None = None,
+    reference: Sequence[Record] = (),
 ) -> tuple[Estimate, ...]:
     """One Estimate per case and metric, in the order of the records.
 
     ``stops``: group -> why it stopped.  ``phases``: name of benchmark -> phases, for the rows of cases that failed
-    before any was timed; without it the phases that other records of the benchmark have.
+    before any was timed; without it the phases that other records of the benchmark have.  ``reference``: of the same
+    cases in the environment beside which they were timed.
     """
-    cases = _cases(records)
+    cases, references = cases_of(records), cases_of(reference)
     baselines = {case.group: measured for case, measured in cases.items() if case.is_baseline}
     known = phases or _phases(cases.values())
     return tuple(
@@ -62,6 +47,7 @@ def estimate(
             _Pair(
                 mine=measured,
                 baseline=None if case.is_baseline else baselines.get(case.group),
+                reference=references.get(case),
                 confidence=confidence,
                 stop_reason=(stops or {}).get(case.group, ""),
             ),
@@ -70,108 +56,16 @@ def estimate(
     )
 
 
-def process_log_ratios(records: Sequence[Record]) -> dict[tuple[str, str], ProcessValue]:
-    """What one process adds to the series that ``stopping`` looks at: (variant, phase) -> median log ratio, variance.
-
-    ``records``: of one process of one group.  Where nothing can be paired (a single variant, a baseline that failed)
-    the log times themselves stand in, under names of their own.
-    """
-    cases = _cases(records)
-    baseline = next((m for case, m in cases.items() if case.is_baseline), None)
-    ratios: dict[tuple[str, str], ProcessValue] = {}
-    alone: dict[tuple[str, str], ProcessValue] = {}
-    for case, measured in cases.items():
-        for phase in measured.phases:
-            times, base = measured.of(phase), baseline and baseline.of(phase)
-            for value in times.by_process.values() if times else ():
-                alone[case.variant, f"{phase} alone"] = ProcessValue(value)
-            for ratio in times.ratios_to(base).values() if times and base and not case.is_baseline else ():
-                ratios[case.variant, phase] = ratio
-    return ratios or alone
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Measured:
-    """All that is known of one case; no slots, because what is computed is kept for the other variants."""
-
-    case: Case
-    records: tuple[Record, ...]
-    at_best: Mapping[str, float]
-    kept: dict[tuple[str, str], Times | None] = field(default_factory=dict)
-
-    @cached_property
-    def timed(self) -> dict[int, Record]:
-        """process -> record with samples."""
-        return {r.process: r for r in self.records if r.process and r.samples}
-
-    @cached_property
-    def lost(self) -> tuple[Record, ...]:
-        return tuple(r for r in self.records if r.status != "ok")
-
-    @cached_property
-    def phases(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(s.phase for r in self.timed.values() for s in r.samples))
-
-    @cached_property
-    def beats(self) -> dict[int, float]:
-        return metronome.beats(self.timed)
-
-    @cached_property
-    def calm(self) -> dict[int, Rounds]:
-        """process -> which rounds were calm; a GPU has a clock for a metronome, and no neighbours."""
-        records = self.timed if self.case.device == "cpu" else {}
-        return {p: calm_rounds(r, self.at_best) for p, r in records.items()}
-
-    @cached_property
-    def values(self) -> dict[str, dict[int, float | str]]:
-        """metric -> process -> value."""
-        found: dict[str, dict[int, float | str]] = defaultdict(dict)
-        for record in self.records:
-            for name, value in record.values.items():
-                found[name][record.process] = value
-        return found
-
-    def of(self, phase: str, sibling: str = "") -> Times | None:
-        key = phase, sibling
-        if key not in self.kept:
-            self.kept[key] = times_of(tuple(self.timed.values()), phase, sibling)
-        return self.kept[key]
-
-    def good(self, phase: str, sibling: str = "") -> Times | None:
-        """The times where they give a number."""
-        times = self.of(phase, sibling)
-        return None if times is None or times.trouble or self.too_few(times) else times
-
-    def too_few(self, times: Times) -> bool:
-        """Whether some processes failed and the others are not enough to go on."""
-        return bool(self.lost) and len(times.by_process) < FEWEST
-
-    def adjusted(self, phase: str) -> metronome.Adjustment:
-        times = self.good(phase)
-        if times is None:
-            return metronome.Adjustment()
-        return metronome.adjust(times.by_process, self.beats, self.case.device)
-
-    def first_calls(self, phase: str) -> Series:
-        calls = {p: s.first_call for p, r in self.timed.items() for s in r.samples if s.phase == phase}
-        return Series(logs={p: math.log(s) for p, s in calls.items() if s is not None and 0 < s < math.inf})
-
-    def work(self, kind: str, phase: str) -> float:
-        """Work of a call of a phase by the first count that is known; 0 when none is."""
-        for name in _WORK[kind]:
-            found = self.values.get(f"{name}/{phase}") or (phase != "backward" and self.values.get(name))
-            amount = largest(tuple(found.values())) if found else 0.0
-            if not isinstance(amount, str) and 0 < amount < math.inf:
-                return amount
-        return 0.0
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Pair:
-    """A case with its baseline (None: it is the baseline itself, or that was never measured)."""
+    """A case with its baseline (None: it is the baseline itself, or that was never measured).
 
-    mine: _Measured
-    baseline: _Measured | None
+    ``reference``: the same case in the environment beside which it was timed, if it was.
+    """
+
+    mine: Measured
+    baseline: Measured | None
+    reference: Measured | None
     confidence: float
     stop_reason: StopReason
 
@@ -182,12 +76,7 @@ class _Pair:
         )
 
 
-def _cases(records: Sequence[Record]) -> dict[Case, _Measured]:
-    by_case, at_best = grouped(records, lambda record: record.case), best(records)
-    return {case: _Measured(case=case, records=tuple(of), at_best=at_best) for case, of in by_case.items()}
-
-
-def _phases(cases: Iterable[_Measured]) -> dict[str, tuple[str, ...]]:
+def _phases(cases: Iterable[Measured]) -> dict[str, tuple[str, ...]]:
     found: dict[str, dict[str, None]] = defaultdict(dict)
     for measured in cases:
         found[measured.case.name_of_benchmark] |= dict.fromkeys(measured.phases)
@@ -203,6 +92,7 @@ def _rows(pair: _Pair, phases: tuple[str, ...]) -> Iterator[Estimate]:
         yield from _sibling_rows(pair, phase)
         yield from _adjusted_rows(pair, phase, adjustment)
         yield from _calm_rows(pair, phase)
+        yield from _relative_rows(pair, phase)
     yield from _first_call_rows(pair)
     yield from _value_rows(pair)
     for phase, row in times.items():
@@ -225,7 +115,7 @@ def _time_row(pair: _Pair, phase: str, sibling: str = "") -> Estimate:
     return told(row, *shape.facts(times.logs, np.array(list(own.logs.values()))), *_losses(mine), why)
 
 
-def _losses(mine: _Measured) -> tuple[str, ...]:
+def _losses(mine: Measured) -> tuple[str, ...]:
     if not mine.lost:
         return ()
     count, whole = len(mine.lost), len({r.process for r in mine.records})
@@ -274,6 +164,22 @@ def _calm_rows(pair: _Pair, phase: str) -> Iterator[Estimate]:
         yield told(blank, calm.gain)
 
 
+def _relative_rows(pair: _Pair, phase: str) -> Iterator[Estimate]:
+    """The times as multiples of what the reference took, paired within rounds: for ``compare``."""
+    if pair.reference is None:
+        return
+    mine, theirs = pair.mine.good(phase), pair.reference.good(phase)
+    blank = replace(pair.blank(relative_name(f"time/{phase}")), stop_reason=pair.stop_reason)
+    ratios = Series.of(mine.ratios_to(theirs), mine.step + theirs.step) if mine and theirs else Series(logs={})
+    if ratios.logs:
+        row = told(series_row(blank, ratios, None, pair.confidence), ratios.weighed)
+        yield replace(row, process_variances=ratios.known_variances)
+    elif mine:
+        lost = pair.reference.lost
+        why = f"{worst(lost).status}: {worst(lost).reason}" if lost else "no valid sample beside those of the case"
+        yield invalid_row(blank, f"the reference has no time ({why})")
+
+
 def _first_call_rows(pair: _Pair) -> Iterator[Estimate]:
     for phase in pair.mine.phases:
         own = pair.mine.first_calls(phase)
@@ -287,7 +193,7 @@ def _first_call_rows(pair: _Pair) -> Iterator[Estimate]:
 
 def _value_rows(pair: _Pair) -> Iterator[Estimate]:
     for name, values in pair.mine.values.items():
-        if name.split("/")[0] == _MOVED:
+        if name.split("/")[0] == MOVED:
             continue
         theirs = pair.baseline.values.get(name, {}) if pair.baseline else {}
         numbers = {p: v for p, v in values.items() if not isinstance(v, str)}
@@ -300,7 +206,7 @@ def _value_rows(pair: _Pair) -> Iterator[Estimate]:
 
 def _rate_rows(pair: _Pair, phase: str, time: Estimate) -> Iterator[Estimate]:
     """Work by time; the interval is the time's, upside down."""
-    for kind in _WORK:
+    for kind in WORK:
         work = pair.mine.work(kind, phase)
         if not work or time.status != "ok" or not isinstance(time.value, float):
             continue

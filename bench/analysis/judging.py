@@ -10,8 +10,8 @@ import numpy as np
 
 from bench.analysis.change import Change, State
 from bench.analysis.intervals import CONFIDENCE
-from bench.analysis.matching import CONSTANT, Trial
 from bench.analysis.phrases import percent
+from bench.analysis.trials import CONSTANT, Trial
 from bench.analysis.welch import effects, false_discovery_adjusted, moments, more_processes
 from bench.metrics import Better
 
@@ -38,15 +38,16 @@ class Rule:
     confidence: float = CONFIDENCE
 
     def floor_of(self, trial: Trial) -> float:
+        """Calibrated floors are those of runs apart, which have nothing measured in turn with them."""
         row = trial.match.new
-        return max(self.floor, self.floors(row.case, row.metric) or 0.0)
+        return self.floor if trial.relative else max(self.floor, self.floors(row.case, row.metric) or 0.0)
 
 
 def judge(trials: Sequence[Trial], rule: Rule) -> tuple[Change, ...]:
     """The change each trial comes to: ``worse``, ``better``, ``same`` or ``unresolved``."""
     if not trials:
         return ()
-    base = moments([t.base_values for t in trials])
+    base = moments([t.base_values for t in trials], [t.base_variances for t in trials])
     new = moments([t.new_values for t in trials], [t.new_variances for t in trials])
     floors = [rule.floor_of(trial) for trial in trials]
     limits = np.log1p(floors)
@@ -132,6 +133,7 @@ def _decide(
         low=math.exp(found.low),
         high=math.exp(found.high),
         adjusted=trial.adjusted,
+        relative=trial.relative,
         p=found.p,
         fdr=found.fdr,
         floor=floor,

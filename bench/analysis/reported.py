@@ -28,6 +28,7 @@ class Row:
     low: float | None = None
     high: float | None = None
     process_values: tuple[float, ...] = ()
+    process_variances: tuple[float, ...] = ()
     version: str = ""
     line: int = 0
 
@@ -68,9 +69,9 @@ def is_exact(name: str) -> bool:
 def is_judged(name: str) -> bool:
     """Whether a metric has a verdict of its own.
 
-    Rates are times again, calm and adjusted times stand in for raw ones, coefficients are the machine's.  Memory as the
-    system or the driver sees it is taken once in a run, so its noise is unknown; the allocator's peak is exact, and
-    what to gate on (METHOD section 7).
+    Rates are times again, calm, adjusted and relative times stand in for raw ones, coefficients are the machine's.
+    Memory as the system or the driver sees it is taken once in a run, so its noise is unknown; the allocator's peak is
+    exact, and what to gate on.
     """
     stands_in = name.endswith(("/adjusted", "/calm", "/calm_adjusted"))
-    return not stands_in and not name.startswith(("rate/", "coefficient/", "memory/rss", "memory/nvml"))
+    return not stands_in and not name.startswith(("rate/", "relative/", "coefficient/", "memory/rss", "memory/nvml"))

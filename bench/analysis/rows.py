@@ -75,6 +75,14 @@ class Series:
         told = f"the {len(logs)} count as {found.count:.1f}, alike they give {change(math.exp(alike))}"
         return f"rounds of some processes scatter: {told}"
 
+    @property
+    def known_variances(self) -> tuple[float, ...]:
+        """One for each process, of those that have too few rounds to tell the largest; none where nothing is known."""
+        variances = np.array(list(self.variances.values()))
+        if np.isnan(variances).all():
+            return ()
+        return tuple(np.where(np.isnan(variances), np.nanmax(variances), variances).tolist())
+
     def minus(self, baseline: Series) -> Series:
         """The ratio, process by process."""
         common = self.logs.keys() & baseline.logs.keys()

@@ -33,12 +33,16 @@ def summarise(
     manifest: Manifest,
     environments: Mapping[str, Environment],
     records: Iterable[Record],
+    reference: Iterable[Record] = (),
 ) -> Summary:
-    """Estimate and judge the records of a run; cases that have no number appear with the reason."""
+    """Estimate and judge the records of a run; cases that have no number appear with the reason.
+
+    ``reference``: the records of the environment beside which they were measured, if there was one.
+    """
     everything = tuple(records)
     measured = tuple(record for record in everything if not record.knobs)
     phases = {d.name: d.phases for d in manifest.declarations}
-    estimates = estimate(measured, stops=manifest.stops, phases=phases)
+    estimates = estimate(measured, stops=manifest.stops, phases=phases, reference=tuple(reference))
     estimates = refuse(estimates, environments, manifest.ceilings)
     estimates += tuple(_unmeasured(manifest, estimates, measured))
     estimates_of = grouped(estimates, lambda estimate: estimate.case.name_of_benchmark)

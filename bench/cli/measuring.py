@@ -35,6 +35,9 @@ def run(
     seed: o.Seed = 0,
     determinism: Annotated[str, typer.Option(help="off, quick or full.")] = "quick",
     output: o.Output = "",
+    reference: Annotated[
+        str, typer.Option(metavar="PYTHON", help="A Python that you keep, to time every case beside.")
+    ] = "",
     resume: Annotated[str, typer.Option(metavar="DIR", help="Finish an interrupted run.")] = "",
     fail_on: Annotated[str, typer.Option(help=f"Of {', '.join(gate.RUN_STATUSES)}; or none.")] = "failed",
     wait: o.Wait = "0s",
@@ -42,12 +45,16 @@ def run(
     quiet: o.Quiet = False,
 ) -> None:
     """Measure suites, record, judge their claims and report."""
-    from bench.measure.workers import prepared
+    from bench.measure.workers import find_python, prepared
 
     failing = gate.parse_fail_on(fail_on, gate.RUN_STATUSES)
     accepted = accepts() if "nondeterministic" in failing else ()
     if bool(paths) == bool(resume):
         raise BenchError("name what to measure, as in `bench run suites/conv`, or --resume DIR")
+    if reference and resume:
+        raise BenchError("--reference: an interrupted run goes on beside the one it began with; leave it out")
+    if reference:
+        reference = find_python(reference, "--reference")
     with prepared(meanwhile=_get_ready_to_report) as launcher:
         from bench.measure import session  # takes a while
 
@@ -57,7 +64,7 @@ def run(
         measure = functools.partial(session.resume, folder, options)
         if paths:
             measure = functools.partial(
-                session.measure, paths, options, folder=folder, keyword=keyword, command=typed()
+                session.measure, paths, options, folder=folder, keyword=keyword, command=typed(), reference=reference
             )
         finished = finish(functools.partial(measure, launcher=launcher, wait_seconds=seconds(wait, "--wait")), quiet)
     if not finished and not (folder / "records.jsonl").exists():
@@ -101,12 +108,12 @@ def _unaccepted(summary: Summary, entries: Sequence[Accept]) -> Sequence[Record]
 def summary_of(folder: Path) -> Summary:
     """Judge what a folder holds."""
     from bench.analysis.summary import summarise
-    from bench.store import read_environments, read_records
+    from bench.store import read_environments, read_records, read_reference
 
     records, broken = read_records(folder)
     if broken:
         remark(f"{broken} line(s) of {folder / 'records.jsonl'} could not be read (a crash while writing): left out")
-    return summarise(read_manifest(folder), read_environments(folder), records)
+    return summarise(read_manifest(folder), read_environments(folder), records, read_reference(folder))
 
 
 def show_report(folder: Path) -> Summary:

@@ -14,7 +14,7 @@ from bench.analysis.summary import Summary, summarise
 from bench.claims import parse_fraction
 from bench.errors import BenchError, hint
 from bench.report.arrange import Section, sections
-from bench.store import read_environments, read_manifest, read_records
+from bench.store import read_environments, read_manifest, read_records, read_reference
 
 if TYPE_CHECKING:
     import pandas
@@ -40,7 +40,8 @@ def open_report(folder: str | Path) -> Report:
     """Read and judge a report folder.  Raises BenchError when it is none."""
     folder = Path(folder)
     records, _ = read_records(folder)
-    return Report(summary=summarise(read_manifest(folder), read_environments(folder), records))
+    summary = summarise(read_manifest(folder), read_environments(folder), records, read_reference(folder))
+    return Report(summary=summary)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -26,6 +26,7 @@ _NEEDED = (
     *("schema", "case", "metric", "unit", "better", "status", "reason"),
     *("value", "low", "high", "process_values", "version"),
 )
+VARIANCES = "process_variances"
 _CHECKS = ("case", "level", "what", "verdict")
 # A number that every Python reads; nobody will change the format a thousand million times.
 _SCHEMA = re.compile(r"[1-9][0-9]{0,8}").fullmatch
@@ -84,8 +85,9 @@ def _read_rows(file: Path) -> tuple[dict[str, dict[str, Row]], dict[str, tuple[s
     facts_of = _picker(table.header, known)
     seen: set[tuple[str, ...]] = set()
     pick = _picker(table.header, _NEEDED)
+    pick_variances = _picker(table.header, [name for name in table.header if name == VARIANCES])  # earlier: none
     for line, cells in table:
-        row = _row(table, line, pick(cells))
+        row = _row(table, line, pick(cells), "".join(pick_variances(cells)))
         metrics_of_case = rows.setdefault(row.case, {})
         if row.metric in metrics_of_case:
             first = metrics_of_case[row.metric].line
@@ -103,7 +105,7 @@ def _picker(header: Sequence[str], columns: Sequence[str]) -> Callable[[Sequence
     return lambda cells: tuple([cells[place] for place in places])
 
 
-def _row(table: Table, line: int, cells: Sequence[str]) -> Row:
+def _row(table: Table, line: int, cells: Sequence[str], variances: str) -> Row:
     schema, case, metric, unit, better, status, reason, value, low, high, process_values, version = cells
     if not _SCHEMA(schema):
         table.refuse(line, "schema", f"{short(schema)} is not a number of ours")
@@ -116,6 +118,8 @@ def _row(table: Table, line: int, cells: Sequence[str]) -> Row:
         table.refuse(line, "unit", f"{short(unit)}, where {short(metric)} is in {wanted!r}: SI base units only")
     if status == "ok" and value == "":
         table.refuse(line, "value", "is empty though the status is ok")
+    if variances and variances.count(";") != process_values.count(";"):
+        table.refuse(line, VARIANCES, f"{short(variances)} has not one number for each of the process_values")
     return Row(
         case=intern(restore(case)),
         metric=intern(restore(metric)),
@@ -126,7 +130,8 @@ def _row(table: Table, line: int, cells: Sequence[str]) -> Row:
         value=_value(table, line, value, unit),
         low=table.number(line, "low", low),
         high=table.number(line, "high", high),
-        process_values=_numbers(table, line, process_values),
+        process_values=_numbers(table, line, "process_values", process_values),
+        process_variances=_numbers(table, line, VARIANCES, variances),
         version=intern(version),
         line=line,
     )
@@ -152,12 +157,10 @@ def _value(table: Table, line: int, cell: str, unit: str) -> float | str | None:
         raise
 
 
-def _numbers(table: Table, line: int, cell: str) -> tuple[float, ...]:
-    found = numbers(cell)
+def _numbers(table: Table, line: int, column: str, cell: str) -> tuple[float, ...]:
+    found = numbers(cell) if cell else ()
     if cell and not found:
-        table.refuse(
-            line, "process_values", f"{short(cell)} is not a list of numbers separated by ';', each {A_NUMBER}"
-        )
+        table.refuse(line, column, f"{short(cell)} is not a list of numbers separated by ';', each {A_NUMBER}")
     return found
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
-import shutil
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,16 +13,15 @@ from typing import Any
 
 from bench.analysis.change import Comparison
 from bench.analysis.compare import compare
-from bench.analysis.estimate import process_log_ratios
 from bench.analysis.intervals import ProcessValue
 from bench.analysis.judging import Rule
+from bench.analysis.measured import Ratios, side_log_ratios
 from bench.errors import BenchError, hint
 from bench.interop.reading import read
 from bench.measure import lock
-from bench.measure.group import Group, Member
 from bench.measure.runner import Options, Progress, Run, make_groups
 from bench.measure.session import choose, new_manifest, opened
-from bench.measure.workers import prepared
+from bench.measure.workers import find_python, prepared
 from bench.model import Record, grouped
 from bench.store import RECORDS, read_records
 from bench.suite import Settings
@@ -62,28 +60,19 @@ def measure_ab(
         }
         found, cases = choose(paths, options, keyword)
         cases = tuple(case for case in cases if not only or case.id in only)
-        groups = [_both_sides(group) for group in make_groups(found, cases, options)]
+        groups = make_groups(found, cases, options, sides=SIDES)
         stack.enter_context(lock.hold(options.device, wait_seconds, progress.message))
         targets = {}
         for side, launcher in launchers.items():
             manifest = new_manifest(f"{folder.name}/{side}", paths, found, cases, options, command)
             targets[side] = stack.enter_context(opened(folder / side, manifest, launcher, arms[side].settings))
-        Run(options, groups, targets, progress=progress, ratios=side_log_ratios).go()
+        Run(options, groups, targets, progress=progress, ratios=ratios_of_sides).go()
 
 
-def _both_sides(group: Group) -> Group:
-    """Each case of a group on both sides, the two next to each other."""
-    twins = [Member(case=member.case, side=side) for member in group.members.values() for side in SIDES]
-    return replace(group, members={member.name: member for member in twins})
-
-
-def side_log_ratios(records: Sequence[Record]) -> dict[tuple[str, str], ProcessValue]:
+def ratios_of_sides(records: Sequence[Record]) -> Ratios:
     """(variant, phase) -> log of b's time over a's in one process, median over rounds that are valid for both."""
-    return {
-        (variant, phase): ratio
-        for variant, pair in grouped(records, lambda record: record.case.variant).items()
-        for (_, phase), ratio in process_log_ratios(as_variants(pair)).items()
-    }
+    a, b = ([record for record in records if record.run.endswith(f"/{side}")] for side in SIDES)
+    return side_log_ratios(b, a)
 
 
 def paired_ratios(folder: Path) -> dict[tuple[str, str], list[ProcessValue]]:
@@ -92,7 +81,7 @@ def paired_ratios(folder: Path) -> dict[tuple[str, str], list[ProcessValue]]:
     ratios: dict[tuple[str, str], list[ProcessValue]] = defaultdict(list)
     for (case, _), pair in grouped(timed, lambda record: (record.case.id, record.process)).items():
         if len(pair) == len(SIDES):
-            for (_, phase), ratio in side_log_ratios(pair).items():
+            for (_, phase), ratio in ratios_of_sides(pair).items():
                 ratios[case, f"time/{phase}"].append(ratio)
             for a, b in zip(*(record.samples for record in pair), strict=False):
                 if a.first_call and b.first_call:
@@ -100,22 +89,9 @@ def paired_ratios(folder: Path) -> dict[tuple[str, str], list[ProcessValue]]:
     return ratios
 
 
-def as_variants(pair: Sequence[Record]) -> list[Record]:
-    """The two sides of one case as if they were two variants of it: the first run met is the baseline."""
-    runs = sorted({record.run for record in pair})
-    if len(runs) > len(SIDES):
-        raise BenchError(f"records of {len(runs)} runs where two sides were expected: {', '.join(runs)}")
-    named = dict(zip(runs, SIDES, strict=False))
-    return [replace(r, case=replace(r.case, variant=named[r.run], baseline=SIDES[0])) for r in pair]
-
-
 def parse_arm(python: str, settings: Sequence[str] | None, environment: Sequence[str] | None, *, side: str) -> Arm:
     """An arm from ``cudnn.benchmark=true`` and ``OMP_NUM_THREADS=1``.  Raises BenchError with a suggestion."""
-    found = shutil.which(python)
-    if found is None:
-        raise BenchError(
-            f"--{side} {python}: no such Python; name the one of an environment, as in /opt/torch210/bin/python"
-        )
+    found = find_python(python, f"--{side}")
     pairs = [_pair(text, f"--{side}-env") for text in environment or ()]
     fields = {f.name: str(f.type) for f in _SETTINGS}
     values: dict[str, Any] = {}

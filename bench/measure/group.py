@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bench.discover import Found
 from bench.measure import schedule
@@ -72,6 +72,10 @@ class Group:
     def shorten(self, share: float) -> None:
         """Take only so much of the rounds in later processes, but enough for a median."""
         self.rounds = min(self.rounds, full_turns(max(ROUNDS[0], int(share * self.rounds)), len(self.alive)))
+
+    def on_side(self, side: str) -> Group:
+        """The group with the members of one side only."""
+        return replace(self, members={name: member for name, member in self.members.items() if member.side == side})
 
     @property
     def alive(self) -> list[str]:

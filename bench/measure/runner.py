@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bench.analysis import stopping
-from bench.analysis.estimate import process_log_ratios
 from bench.analysis.intervals import FEWEST, ProcessValue
+from bench.analysis.measured import process_log_ratios
 from bench.discover import Found
 from bench.measure import schedule
 from bench.measure.crew import Crew, Side, ask
@@ -25,9 +25,10 @@ from bench.measure.determinism_matrix import Matrix
 from bench.measure.determinism_processes import repeating, with_other_process
 from bench.measure.group import Group, MakeRecord, Member, gather_facts, measure_process
 from bench.measure.messages import Describe
+from bench.measure.reference import beside
 from bench.measure.timing import PROCESS_SECONDS
-from bench.model import Case, Manifest, Record, StopReason, grouped
-from bench.store import Store
+from bench.model import Case, Environment, Manifest, Record, StopReason, grouped
+from bench.store import REFERENCE, Store
 from bench.suite import Tier
 
 Ratios = Callable[[Sequence[Record]], Mapping[tuple[str, str], ProcessValue]]
@@ -70,11 +71,13 @@ class Progress(Protocol):
     def message(self, text: str) -> None: ...
 
 
-def make_groups(found: Iterable[Found], cases: Sequence[Case], options: Options) -> list[Group]:
-    """The cases by group, in their order."""
+def make_groups(
+    found: Iterable[Found], cases: Sequence[Case], options: Options, *, sides: Sequence[str] = ("",)
+) -> list[Group]:
+    """The cases by group, in their order, each on every side, next to each other."""
     members: dict[str, dict[str, Member]] = defaultdict(dict)
-    for case in cases:
-        members[case.group][case.variant] = Member(case=case)
+    for member in (Member(case=case, side=side) for case in cases for side in sides):
+        members[member.case.group][member.name] = member
     by_name = {f.name: f for f in found}
     return [
         Group(
@@ -90,7 +93,10 @@ def make_groups(found: Iterable[Found], cases: Sequence[Case], options: Options)
 
 @dataclass(slots=True, kw_only=True)
 class Target:
-    """Where one side of a run is measured and kept: ``run`` has one, under ``""``; ``ab`` has ``a`` and ``b``."""
+    """Where one side of a run is measured and kept.
+
+    ``run`` has one, under ``""``, and may have a ``reference`` beside it; ``ab`` has ``a`` and ``b``.
+    """
 
     side: Side
     store: Store
@@ -175,21 +181,30 @@ class Run:
         self._learn(group, records)
 
     def _describe(self) -> None:
+        described = {side: self._describe_side(side) for side in self._targets}
+        reference = described.get(REFERENCE)
         for side, target in self._targets.items():
-            worker = self._crew.isolated(side, settings=None)
-            reply = ask(worker, Describe(ceilings=True))
-            self._crew.drop(worker)
-            assert reply.environment is not None
-            target.environment = reply.environment.key
-            target.store.add_environment(reply.environment)
-            target.manifest = dataclasses.replace(target.manifest, ceilings=reply.ceilings)
-            target.store.write_manifest(target.manifest)
+            environment = described[side]
+            if reference and side != REFERENCE:
+                environment = beside(environment, reference)
+            target.environment = environment.key
+            target.store.add_environment(environment)
+
+    def _describe_side(self, side: str) -> Environment:
+        target, worker = self._targets[side], self._crew.isolated(side, settings=None)
+        reply = ask(worker, Describe(ceilings=side != REFERENCE))
+        self._crew.drop(worker)
+        assert reply.environment is not None
+        target.manifest = dataclasses.replace(target.manifest, ceilings=reply.ceilings)
+        target.store.write_manifest(target.manifest)
+        return reply.environment
 
     def _gather(self, folder: Path) -> None:
         level = self._options.determinism
         names = [g.name for g in self._groups if g.found.benchmark.phases]
         self._progress.start(names, self._options.processes or stopping.MINIMUM)
-        for group, side in itertools.product(self._groups, self._targets):
+        asked = [side for side in self._targets if side != REFERENCE]  # that is there for its times alone
+        for group, side in itertools.product(self._groups, asked):
             own = folder / side  # the sides keep results of the same names
             own.mkdir(exist_ok=True)
             members = {name: member for name, member in group.members.items() if member.side == side}
@@ -239,7 +254,7 @@ class Run:
         """The knob matrix, after everything else: whoever interrupts it has his run."""
         store, message = self._targets[""].store, self._progress.message
         matrix = Matrix(
-            self._groups,
+            [group.on_side("") for group in self._groups],
             self._options.kind,
             self._crew,
             make=self._maker,

@@ -15,10 +15,11 @@ from bench.discover import Found, discover, matching
 from bench.errors import BenchError
 from bench.measure import lock
 from bench.measure.crew import Side
+from bench.measure.reference import ratios
 from bench.measure.runner import Options, Progress, Run, Target, make_groups, now
-from bench.measure.workers import Launcher
+from bench.measure.workers import Launcher, find_python, prepared
 from bench.model import Case, Manifest
-from bench.store import RECORDS, Store, read_manifest, read_records
+from bench.store import RECORDS, REFERENCE, Store, read_manifest, read_records, read_reference
 from bench.suite import Settings
 
 # Where `run`, `ab`, what `ab` measures again and `calibrate` leave their reports below the folder they are given.
@@ -115,10 +116,15 @@ def measure(
     command: Sequence[str],
     wait_seconds: float,
     progress: Progress,
+    reference: str = "",
 ) -> None:
-    """Measure into a new folder; what is known stays there however this ends."""
+    """Measure into a new folder; what is known stays there however this ends.
+
+    ``reference``: a Python whose environment is kept, beside which every case is timed.
+    """
     found, cases = choose(paths, options, keyword)
     manifest = new_manifest(folder.name, paths, found, cases, options, command)
+    manifest = dataclasses.replace(manifest, reference=reference)
     _go(found, manifest, options, folder, launcher, wait_seconds, progress)
 
 
@@ -174,10 +180,17 @@ def _go(
     wait: float,
     progress: Progress,
 ) -> None:
-    with lock.hold(options.device, wait, progress.message), opened(folder, manifest, launcher) as target:
-        earlier, _ = read_records(folder)
-        groups = make_groups(found, manifest.cases, options)
-        Run(options, groups, {"": target}, progress=progress, earlier=earlier).go()
+    with contextlib.ExitStack() as stack:
+        python = manifest.reference and find_python(manifest.reference, "--reference")
+        theirs = stack.enter_context(prepared(python)) if python else None
+        stack.enter_context(lock.hold(options.device, wait, progress.message))
+        targets = {"": stack.enter_context(opened(folder, manifest, launcher))}
+        if theirs is not None:
+            own = dataclasses.replace(manifest, run=f"{manifest.run}/{REFERENCE}", reference="")
+            targets[REFERENCE] = stack.enter_context(opened(folder / REFERENCE, own, theirs))
+        earlier = (*read_records(folder)[0], *read_reference(folder))
+        groups = make_groups(found, manifest.cases, options, sides=tuple(targets))
+        Run(options, groups, targets, progress=progress, earlier=earlier, ratios=ratios).go()
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -286,6 +287,16 @@ def prepared(
     with contextlib.closing(Processes(python, meanwhile)) as launcher:
         launcher.prepare(environment or {})
         yield launcher
+
+
+def find_python(python: str, option: str) -> str:
+    """The path of a Python that the user named.  Raises BenchError naming the option."""
+    found = shutil.which(python)
+    if found is None:
+        raise BenchError(
+            f"{option} {python}: no such Python; name the one of an environment, as in /opt/torch210/bin/python"
+        )
+    return found
 
 
 def _only_this_package() -> tempfile.TemporaryDirectory[str]:

@@ -6,7 +6,7 @@ import contextlib
 import re
 
 # The columns of a report that tell where it was measured.
-FACTS = ("torch", "cuda", "cudnn", "driver", "gpu", "gpu_uuid", "cpu", "host", "python", "metronome")
+FACTS = ("torch", "cuda", "cudnn", "driver", "gpu", "gpu_uuid", "cpu", "host", "python", "metronome", "reference")
 
 # A spreadsheet runs a cell that begins with one of these; OWASP's advice is a leading apostrophe.  Apostrophes
 # already in front are doubled up, so that reading is the exact inverse.

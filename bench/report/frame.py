@@ -26,7 +26,7 @@ COLUMNS = (
     *("valid_fraction", "stop_reason", "ratio", "ratio_low", "ratio_high", "flags", "torch", "cuda", "cudnn"),
     *("driver", "gpu", "gpu_uuid", "cpu", "host", "python", "environment", "run", "time"),
 )
-MORE_COLUMNS = ("facts", "metronome")
+MORE_COLUMNS = ("facts", "metronome", "reference", "process_variances")
 VERDICT_COLUMNS = (
     *("suite", "benchmark", "case", "claim", "note", "metric", "verdict", "ratio", "low", "high", "margin"),
     *("processes", "evidence", "source"),
@@ -79,7 +79,8 @@ def _estimate_row(estimate: Estimate, where: Mapping[str, str], times: Mapping[s
         **{name: getattr(estimate, name) for name in copied},
         **{name: getattr(estimate, name) for name in ("stop_reason", "ratio", "ratio_low", "ratio_high")},
         "processes": len(estimate.process_values),
-        "process_values": ";".join(repr(float(v)) for v in estimate.process_values),
+        "process_values": _joined(estimate.process_values),
+        "process_variances": _joined(estimate.process_variances),
         "flags": ";".join(f"{flag}={share!r}" for flag, share in sorted(estimate.flags.items())),
         "facts": "; ".join(estimate.facts),
         "version": estimate.version,
@@ -133,7 +134,7 @@ def prices_frame(summary: Summary) -> pd.DataFrame:
             "reason": turned.reason or estimate.reason,
             **{name: getattr(estimate, name) for name in ("ratio", "ratio_low", "ratio_high")},
             "processes": len(estimate.process_values),
-            "process_values": ";".join(repr(float(value)) for value in estimate.process_values),
+            "process_values": _joined(estimate.process_values),
         }
         for turned in knob_matrix(summary.turned)
         for phase, estimate in turned.prices.items()
@@ -149,6 +150,10 @@ def _case_cells(case: Case) -> dict[str, str]:
 def point_json(point: Point) -> str:
     """A point as the JSON object of the ``point`` column."""
     return json.dumps(dict(point), separators=(",", ":"), ensure_ascii=False)
+
+
+def _joined(values: Sequence[float]) -> str:
+    return ";".join(repr(float(value)) for value in values)
 
 
 def process_values(cell: str) -> tuple[float, ...]:

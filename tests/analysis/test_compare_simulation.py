@@ -13,8 +13,8 @@ from neighbours import neighbourhood
 from bench.analysis.compare import compare
 from bench.analysis.estimate import estimate
 from bench.analysis.judging import Rule, judge
-from bench.analysis.matching import BEYOND_METRONOMES, Match, Trial
 from bench.analysis.reported import Report
+from bench.analysis.trials import BEYOND_METRONOMES, Match, Trial
 
 RNG_SEED = 20261121
 CASES = 100

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from bench.analysis.estimate import estimate, process_log_ratios
+from bench.analysis.estimate import estimate
 from bench.analysis.intervals import FEWEST, WIDENING, half_width, mean_of, variances_of_medians
+from bench.analysis.measured import process_log_ratios
 from bench.model import Estimate, Flag, Record
 
 BASE, BIAS = "no_bias", "bias"

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from bench.analysis.claims import judge
-from bench.analysis.estimate import estimate, process_log_ratios
+from bench.analysis.estimate import estimate
 from bench.analysis.intervals import WIDENING, ProcessValue, half_width, mean_of, nan_medians, variances_of_medians
+from bench.analysis.measured import process_log_ratios
 from bench.analysis.stopping import decide, is_look
 from bench.claims import higher, lower, unchanged
 from bench.model import Claim, Decision

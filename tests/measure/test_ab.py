@@ -16,7 +16,7 @@ from scripted_groups import group, measured
 from bench.analysis.summary import summarise
 from bench.errors import BenchError
 from bench.interop.comparing import compare_paths
-from bench.measure.ab import Arm, has_both_sides, judge_ab, paired_ratios, parse_arm, side_log_ratios
+from bench.measure.ab import Arm, has_both_sides, judge_ab, paired_ratios, parse_arm, ratios_of_sides
 from bench.model import Record
 from bench.report.files import write_tables
 from bench.store import Store
@@ -37,7 +37,7 @@ def test_the_ratio_is_b_over_a_for_each_variant_and_phase() -> None:
     launcher, of = ScriptedLauncher(script=lambda name, what: SPEEDS[name]), group("plain", "new", sides=("a", "b"))
     records = measured(of, launcher)
     sided = [replace(r, run=f"out/{name[0]}") for r, name in zip(records, of.members, strict=True)]
-    ratios = side_log_ratios(sided)
+    ratios = ratios_of_sides(sided)
     assert ratios["plain", "forward"].log == pytest.approx(math.log(1.1))
     assert ratios["new", "forward"].log == pytest.approx(0)
 
