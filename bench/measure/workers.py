@@ -11,14 +11,14 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
 from bench.errors import BenchError
 from bench.measure.messages import Reply, Request, receive_reply, send
 from bench.measure.nvml import RUNNER
-from bench.measure.server import FORK, READY, WAIT
+from bench.measure.server import FORK, MOVE, READY, WAIT
 from bench.model import Status
 
 # glibc moves blocks between mmap and heap by size and history, and each move costs page faults: METHOD.md section 2
@@ -43,22 +43,23 @@ STEADY = {
     "GOMP_SPINCOUNT": "30000",
     "KMP_BLOCKTIME": "1",  # milliseconds, for builds with Intel's or LLVM's OpenMP
 }
+_SERVER = str(Path(__file__).with_name("server.py"))
 CAN_FORK = sys.platform == "linux"
 _ENVIRONMENT_BYTES = 1 << 15
 
 
-def of_one_size(python: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment with as much padding as makes it as large as everybody's.
+def of_one_size(command: Sequence[str], environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment with as much padding as makes it and the command as large as everybody's.
 
-    It lies above the stack and moves it, and a moved stack is another program: Mytkowicz et al., "Producing Wrong Data
-    Without Doing Anything Obviously Wrong!", ASPLOS 2009.
+    They lie above the stack and move it, and a moved stack is another program: Mytkowicz et al., "Producing Wrong Data
+    Without Doing Anything Obviously Wrong!", ASPLOS 2009.  Pointers and texts end on 16 bytes each.
     """
-    name = "BENCH_PADDING"
-    padded = {**environment, name: ""}
+    even = {} if len(environment) % 2 else {"BENCH_EVEN": ""}
+    padded = {**environment, **even, "BENCH_PADDING": ""}
     pointers = 8 * len(padded)
     strings = sum(len(os.fsencode(f"{key}={value}")) + 1 for key, value in padded.items())
-    told = 2 * len(os.fsencode(python))  # its first argument, and the file that is executed
-    return {**padded, name: "." * (-(pointers + strings + told) % _ENVIRONMENT_BYTES)}
+    told = sum(len(os.fsencode(text)) + 1 for text in (*command, command[0]))  # at last the file that is executed
+    return {**padded, "BENCH_PADDING": "." * (-(pointers + strings + told) % _ENVIRONMENT_BYTES)}
 
 
 class WorkerDied(Exception):  # noqa: N818  an event of measuring, not a mistake
@@ -87,6 +88,12 @@ class Launcher(Protocol):
 
     def launch(self, *, environment: Mapping[str, str]) -> Worker:
         """A fresh worker; ``environment`` is set before it imports torch."""
+
+    def move(self) -> None:
+        """Begin to let later workers lie elsewhere in memory than those of before, all of which have been closed."""
+
+    def await_moved(self) -> None:
+        """Return when they do."""
 
     def close(self) -> None:
         """End everything that was started."""
@@ -165,9 +172,10 @@ class _Server:
     def __init__(self, python: str, environment: Mapping[str, str], log: BinaryIO) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
+            command = [python, _SERVER, "fork"]
             self._process = subprocess.Popen(
-                [python, "-m", "bench.measure.server", "fork"],
-                env=of_one_size(python, {**os.environ, **environment}),
+                command,
+                env=of_one_size(command, {**os.environ, **environment}),
                 stdin=theirs.fileno(),
                 stdout=log,
                 stderr=log,
@@ -178,7 +186,7 @@ class _Server:
 
     def fork(self) -> ProcessWorker:
         """A fresh worker.  Raises BenchError when the server could not start."""
-        self._await_ready()
+        self.await_ready()
         ours, theirs = socket.socketpair()
         with ours, theirs:
             try:
@@ -189,13 +197,21 @@ class _Server:
             stream = cast(BinaryIO, ours.makefile("rwb"))
         return ProcessWorker(stream, stream, pid, self.wait)
 
-    def _await_ready(self) -> None:
+    def await_ready(self) -> None:
+        """Raises BenchError with what it said last when it could not start."""
         if not self.ready and self._lines.readline() != READY:
             self._process.wait(timeout=5)
             self._log.seek(0)
             said = self._log.read().decode(errors="replace").strip().rpartition("\n")[2] or "it said nothing"
             raise BenchError(f"{self._python} could not start a worker: {said}")
         self.ready = True
+
+    def move(self) -> None:
+        """Let later workers have other pages; those of before must have been waited for."""
+        if self.ready:
+            with contextlib.suppress(OSError):
+                self._control.sendall(MOVE)
+            self.ready = False
 
     def wait(self, pid: int) -> int:
         """The exit code of a worker that ended; negative for a signal."""
@@ -206,7 +222,7 @@ class _Server:
     def close(self) -> None:
         self._lines.close()
         self._control.close()
-        if self.ready:  # it ends its workers; before, it has none, and hears nothing
+        if self.ready:  # it ends its workers; while it is not, it has none, and hears nothing
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(timeout=5)
         self._process.kill()
@@ -224,8 +240,6 @@ class Processes:
         self._python, self._meanwhile = python, meanwhile
         self._servers: dict[tuple[tuple[str, str], ...], _Server] = {}
         self._log = tempfile.TemporaryFile(prefix="bench-workers-")  # noqa: SIM115  closed by close()
-        self._linked = None if python == sys.executable else _only_this_package()
-        self._home = Path(__file__).parents[2] if self._linked is None else Path(self._linked.name)
 
     def prepare(self, environment: Mapping[str, str]) -> None:
         """Start what workers are forked from: it imports torch while the caller does something else."""
@@ -238,13 +252,21 @@ class Processes:
             return self._spawn(full)
         server = self._server(full)
         if not server.ready:
-            self._meanwhile()
+            meanwhile, self._meanwhile = self._meanwhile, lambda: None
+            meanwhile()
         return server.fork()
+
+    def move(self) -> None:
+        for server in self._servers.values():
+            server.move()
+
+    def await_moved(self) -> None:
+        for server in self._servers.values():
+            server.await_ready()
 
     def _full(self, environment: Mapping[str, str]) -> dict[str, str]:
         own = {name: os.environ[name] for name in ("PYTHONHASHSEED",) if name in os.environ}
-        path = os.pathsep.join(filter(None, [str(self._home), os.environ.get("PYTHONPATH", "")]))
-        return {**STEADY, **own, **environment, "PYTHONPATH": path, RUNNER: str(os.getpid())}
+        return {**STEADY, **own, **environment, RUNNER: str(os.getpid())}
 
     def _server(self, environment: Mapping[str, str]) -> _Server:
         key = tuple(sorted(environment.items()))
@@ -253,9 +275,10 @@ class Processes:
         return self._servers[key]
 
     def _spawn(self, environment: Mapping[str, str]) -> ProcessWorker:
+        command = [self._python, _SERVER]
         process = subprocess.Popen(
-            [self._python, "-m", "bench.measure.server"],
-            env=of_one_size(self._python, {**os.environ, **environment}),
+            command,
+            env=of_one_size(command, {**os.environ, **environment}),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -273,8 +296,6 @@ class Processes:
         for server in self._servers.values():
             server.close()
         self._log.close()
-        if self._linked is not None:
-            self._linked.cleanup()
 
 
 @contextlib.contextmanager
@@ -297,10 +318,3 @@ def find_python(python: str, option: str) -> str:
             f"{option} {python}: no such Python; name the one of an environment, as in /opt/torch210/bin/python"
         )
     return found
-
-
-def _only_this_package() -> tempfile.TemporaryDirectory[str]:
-    """A folder with this package and nothing beside it: another Python must not find our site-packages."""
-    folder = tempfile.TemporaryDirectory(prefix="bench-package-")
-    (Path(folder.name) / "bench").symlink_to(Path(__file__).parents[1], target_is_directory=True)
-    return folder
