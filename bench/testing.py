@@ -40,11 +40,6 @@ class ScriptedLauncher:
         self.transcript.append(f"worker {self.launched}{extra}")
         return ScriptedWorker(launcher=self, name=f"worker {self.launched}")
 
-    def move(self) -> None:
-        self.transcript.append("move")
-
-    def await_moved(self) -> None: ...
-
     def close(self) -> None:
         self.transcript.append("end")
 

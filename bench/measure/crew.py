@@ -43,7 +43,8 @@ class Crew:
         launcher, common = self._sides[side].launcher, self._sides[side].settings
         environment = {**(common.environment if common else {}), **(settings.environment if settings else {})}
         worker = launcher.launch(environment=environment)
-        self._await_ending()  # before the new one measures anything
+        while self._ending:  # gone before the new one measures anything
+            self._ending.pop().close()
         ask(worker, Take(torch_name=self._torch_name, settings=common))
         return worker
 
@@ -62,20 +63,6 @@ class Crew:
         """Every process ends."""
         for worker in list(self._kept.values()):
             self.drop(worker)
-
-    def move(self) -> None:
-        """Every process has ended, and later ones lie elsewhere in memory."""
-        self.end_pass()
-        self._await_ending()
-        launchers = [side.launcher for side in self._sides.values()]
-        for launcher in launchers:
-            launcher.move()
-        for launcher in launchers:
-            launcher.await_moved()
-
-    def _await_ending(self) -> None:
-        while self._ending:
-            self._ending.pop().close()
 
 
 def ask(worker: Worker, request: Request) -> Reply:

@@ -221,12 +221,10 @@ class Run:
         number = 0
         while chosen := self._choose(timed):
             number += 1
-            moving = self._move() if number > 1 else 0.0
             for group in schedule.rotated(chosen, number):
                 if self._out_of_time(group):
                     break
                 self._keep(group, measure_process(group, self._crew, self._maker(group)))
-                group.cost_seconds += moving / len(chosen)
                 self._crew.end_process()
                 if number == 1:  # later on a pass is short, and nobody wants to think between processes
                     self._progress.expect(self._seconds_expected(timed))
@@ -236,12 +234,6 @@ class Run:
             self._crew.end_pass()
             self._progress.expect(self._seconds_expected(timed))
             self._progress.pass_done(number, self._reached())
-
-    def _move(self) -> float:
-        """Each pass lies elsewhere in memory, or a whole run would have one draw of it; how long that took."""
-        start = time.monotonic()
-        self._crew.move()
-        return time.monotonic() - start
 
     def _process_seconds(self, groups: int) -> float:
         """How long a process of a group may measure: a small budget is better spent on enough short ones."""

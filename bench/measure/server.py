@@ -7,33 +7,25 @@ importing is unsafe (macOS), ``main`` is started once per worker instead and ans
 
 from __future__ import annotations
 
-import array
 import contextlib
 import ctypes
 import gc
 import importlib.util
-import itertools
-import mmap
 import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, NoReturn, cast
+from typing import BinaryIO, cast
 
-READY, FORK, WAIT, MOVE = b"ready\n", b"f", b"w", b"m"
+READY, FORK, WAIT = b"ready\n", b"f", b"w"
 _NO_RANDOM_ADDRESSES = 0x0040000  # ADDR_NO_RANDOMIZE of personality(2)
-_MADV_POPULATE_WRITE = 23  # madvise(2), Linux 5.14
-_MOVED = 3  # the status with which a generation makes room for the next
 
 
 def serve_forks(control: socket.socket) -> None:
     """Fork a worker for each descriptor that arrives on ``control``; tell how a worker ended when asked.
 
-    Workers inherit the physical pages of whoever forks them, and where in the caches these come to lie makes code a
-    percent faster or slower.  So that this is not one draw for a whole run, which no number of processes averages out,
-    they are forked by generations of children, each with pages of its own.
+    Each worker leads a process group of its own, so that what it started ends with it.
     """
     gc.disable()  # while importing it only takes time, a quarter of all
     _import_what_workers_need()
@@ -41,32 +33,12 @@ def serve_forks(control: socket.socket) -> None:
     gc.freeze()  # a worker's collector need not walk what was imported (150 ms), nor copy its pages
     gc.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the runner's to handle
-    first = True
-    while True:
-        pid = os.fork()
-        if not pid:
-            if not first:
-                move_pages()
-            _serve_generation(control)
-        first = False
-        if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) != _MOVED:
-            os._exit(0)  # nothing to save; Python would take its time to let go of torch
-
-
-def _serve_generation(control: socket.socket) -> NoReturn:
-    """Fork workers until the runner goes, or asks for other pages; then none of them is left.
-
-    Each worker leads a process group of its own, so that what it started ends with it.
-    """
     workers: set[int] = set()
-    with contextlib.suppress(OSError):  # the runner has gone meanwhile
-        control.sendall(READY)
+    control.sendall(READY)
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, 64, 1)
         if not message:
             break
-        if message == MOVE:
-            os._exit(_MOVED)
         if message.startswith(FORK):
             pid = os.fork()
             if not pid:
@@ -83,34 +55,7 @@ def _serve_generation(control: socket.socket) -> NoReturn:
             control.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
     for pid in workers:  # the runner has gone, perhaps by kill -9: a hanging call must not go on for ever
         _end(pid)
-    os._exit(0)
-
-
-def move_pages() -> None:
-    """Give every page that a forked process shares with its parent another place in memory, at the same address.
-
-    Only what may be written to: the pages of files are everybody's.  Where the kernel cannot, all stays as it is.
-    """
-    madvise = ctypes.CDLL(None).madvise
-    with open("/proc/self/maps", encoding="ascii", errors="replace") as file:
-        mapped = [line.split(maxsplit=5) for line in file]
-    spans = [span.split("-") for span, rights, *_ in mapped if rights == "rw-p"]
-    with open("/proc/self/pagemap", "rb", buffering=0) as pages:
-        for first, end in ((int(start, 16), int(stop, 16)) for start, stop in spans):
-            pages.seek(first // mmap.PAGESIZE * 8)
-            entries = array.array("Q", pages.read((end - first) // mmap.PAGESIZE * 8))
-            for start, count in _present(entries):
-                at, size = first + start * mmap.PAGESIZE, count * mmap.PAGESIZE
-                if madvise(ctypes.c_void_p(at), ctypes.c_size_t(size), _MADV_POPULATE_WRITE):
-                    return
-
-
-def _present(entries: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Where each run of pages that are in memory begins and how long it is (bit 63: pagemap, proc(5))."""
-    for there, run in itertools.groupby(enumerate(entries), key=lambda entry: entry[1] >> 63):
-        if there:
-            numbers = [number for number, _ in run]
-            yield numbers[0], len(numbers)
+    os._exit(0)  # nothing to save; Python would take its time to let go of torch
 
 
 def _end(group: int) -> None:
@@ -135,7 +80,7 @@ def _import_what_workers_need() -> None:
     torch.manual_seed(0)  # no op: the first one reads source files for the traceback that CUDA may need (2 ms)
 
 
-def _work_on(descriptor: int) -> NoReturn:
+def _work_on(descriptor: int) -> None:
     """The life of a forked worker."""
     from bench.measure.worker import serve
 

@@ -18,7 +18,7 @@ from typing import BinaryIO, Protocol, cast
 from bench.errors import BenchError
 from bench.measure.messages import Reply, Request, receive_reply, send
 from bench.measure.nvml import RUNNER
-from bench.measure.server import FORK, MOVE, READY, WAIT
+from bench.measure.server import FORK, READY, WAIT
 from bench.model import Status
 
 # glibc moves blocks between mmap and heap by size and history, and each move costs page faults: METHOD.md section 2
@@ -88,12 +88,6 @@ class Launcher(Protocol):
 
     def launch(self, *, environment: Mapping[str, str]) -> Worker:
         """A fresh worker; ``environment`` is set before it imports torch."""
-
-    def move(self) -> None:
-        """Begin to let later workers lie elsewhere in memory than those of before, all of which have been closed."""
-
-    def await_moved(self) -> None:
-        """Return when they do."""
 
     def close(self) -> None:
         """End everything that was started."""
@@ -186,7 +180,7 @@ class _Server:
 
     def fork(self) -> ProcessWorker:
         """A fresh worker.  Raises BenchError when the server could not start."""
-        self.await_ready()
+        self._await_ready()
         ours, theirs = socket.socketpair()
         with ours, theirs:
             try:
@@ -197,21 +191,13 @@ class _Server:
             stream = cast(BinaryIO, ours.makefile("rwb"))
         return ProcessWorker(stream, stream, pid, self.wait)
 
-    def await_ready(self) -> None:
-        """Raises BenchError with what it said last when it could not start."""
+    def _await_ready(self) -> None:
         if not self.ready and self._lines.readline() != READY:
             self._process.wait(timeout=5)
             self._log.seek(0)
             said = self._log.read().decode(errors="replace").strip().rpartition("\n")[2] or "it said nothing"
             raise BenchError(f"{self._python} could not start a worker: {said}")
         self.ready = True
-
-    def move(self) -> None:
-        """Let later workers have other pages; those of before must have been waited for."""
-        if self.ready:
-            with contextlib.suppress(OSError):
-                self._control.sendall(MOVE)
-            self.ready = False
 
     def wait(self, pid: int) -> int:
         """The exit code of a worker that ended; negative for a signal."""
@@ -222,7 +208,7 @@ class _Server:
     def close(self) -> None:
         self._lines.close()
         self._control.close()
-        if self.ready:  # it ends its workers; while it is not, it has none, and hears nothing
+        if self.ready:  # it ends its workers; before, it has none, and hears nothing
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(timeout=5)
         self._process.kill()
@@ -252,21 +238,17 @@ class Processes:
             return self._spawn(full)
         server = self._server(full)
         if not server.ready:
-            meanwhile, self._meanwhile = self._meanwhile, lambda: None
-            meanwhile()
+            self._meanwhile()
         return server.fork()
-
-    def move(self) -> None:
-        for server in self._servers.values():
-            server.move()
-
-    def await_moved(self) -> None:
-        for server in self._servers.values():
-            server.await_ready()
 
     def _full(self, environment: Mapping[str, str]) -> dict[str, str]:
         own = {name: os.environ[name] for name in ("PYTHONHASHSEED",) if name in os.environ}
-        return {**STEADY, **own, **environment, RUNNER: str(os.getpid())}
+        return {
+            **STEADY,
+            **own,
+            **environment,
+            RUNNER: f"{os.getpid():010d}",
+        }  # of one length, for what follows it in memory
 
     def _server(self, environment: Mapping[str, str]) -> _Server:
         key = tuple(sorted(environment.items()))
