@@ -224,8 +224,8 @@ def measure(tool: Tool, folder: Path, share: float) -> None:
         return
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    planted = {"INJECT": str(share)} if share else {}
-    environment = {**os.environ, **({} if tool.plants else planted)}
+    planted = {"INJECT": f"{share:.2f}"}  # of one length always: a longer environment moves what follows it
+    environment = {**os.environ, "INJECT": "0.00", **({} if tool.plants else planted)}
     start = time.monotonic()
     done = subprocess.run(
         tool.command(folder, planted), env=environment, capture_output=True, text=True, check=False, cwd=HERE

@@ -243,12 +243,8 @@ class Processes:
 
     def _full(self, environment: Mapping[str, str]) -> dict[str, str]:
         own = {name: os.environ[name] for name in ("PYTHONHASHSEED",) if name in os.environ}
-        return {
-            **STEADY,
-            **own,
-            **environment,
-            RUNNER: f"{os.getpid():010d}",
-        }  # of one length, for what follows it in memory
+        runner = f"{os.getpid():010d}"  # of one length, so that nothing behind it moves
+        return {**STEADY, **own, **environment, RUNNER: runner}
 
     def _server(self, environment: Mapping[str, str]) -> _Server:
         key = tuple(sorted(environment.items()))

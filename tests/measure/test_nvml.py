@@ -224,7 +224,7 @@ def test_what_a_run_started_is_its_own_and_nothing_else(monkeypatch: pytest.Monk
         monkeypatch.setenv(nvml.RUNNER, str(os.getpid()))  # as in the other worker
         assert nvml.is_ours(second.pid)
         environment = Path(f"/proc/{first.pid}/environ").read_bytes().split(b"\0")
-        assert f"{nvml.RUNNER}={os.getpid()}".encode() in environment
+        assert f"{nvml.RUNNER}={os.getpid():010d}".encode() in environment
         monkeypatch.setenv(nvml.RUNNER, str(second.pid))
         assert not nvml.is_ours(first.pid)
     assert not nvml.is_ours(os.getppid())
