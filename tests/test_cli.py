@@ -123,6 +123,14 @@ def test_help_imports_nothing_heavy(command: list[str], folder: Path) -> None:
         (["run", "mine", "--device", "cpu", "-k", "zzz"], "bench: -k 'zzz' matches none of the cases"),
         (["run", "mine", "--device", "cpu", "-k", "a b"], "bench: -k 'a b' is no expression"),
         (["run", "mine", "--device", "cpu", "--output", "mine/sums.py/x"], "bench: cannot write mine/sums.py/x: Not a"),
+        (
+            ["run", "mine", "--reference", "/opt/kept/python"],
+            "bench: --reference /opt/kept/python: no such Python; name",
+        ),
+        (
+            ["run", "--resume", "report", "--reference", sys.executable],
+            "bench: --reference: an interrupted run goes on beside the one it began with; leave it out",
+        ),
         (["run", "--resume", "nowhere"], "bench: cannot read nowhere/manifest.json: No such file or directory"),
         (["report", "nowhere"], "bench: nowhere holds no records.jsonl: name the folder of a report"),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import functools
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -35,9 +36,7 @@ def run(
     seed: o.Seed = 0,
     determinism: Annotated[str, typer.Option(help="off, quick or full.")] = "quick",
     output: o.Output = "",
-    reference: Annotated[
-        str, typer.Option(metavar="PYTHON", help="A Python that you keep, to time every case beside.")
-    ] = "",
+    reference: o.Reference = "",
     resume: Annotated[str, typer.Option(metavar="DIR", help="Finish an interrupted run.")] = "",
     fail_on: Annotated[str, typer.Option(help=f"Of {', '.join(gate.RUN_STATUSES)}; or none.")] = "failed",
     wait: o.Wait = "0s",
@@ -45,16 +44,11 @@ def run(
     quiet: o.Quiet = False,
 ) -> None:
     """Measure suites, record, judge their claims and report."""
-    from bench.measure.workers import find_python, prepared
+    from bench.measure.workers import prepared
 
     failing = gate.parse_fail_on(fail_on, gate.RUN_STATUSES)
     accepted = accepts() if "nondeterministic" in failing else ()
-    if bool(paths) == bool(resume):
-        raise BenchError("name what to measure, as in `bench run suites/conv`, or --resume DIR")
-    if reference and resume:
-        raise BenchError("--reference: an interrupted run goes on beside the one it began with; leave it out")
-    if reference:
-        reference = find_python(reference, "--reference")
+    reference = _asked(paths, reference, resume)
     with prepared(meanwhile=_get_ready_to_report) as launcher:
         from bench.measure import session  # takes a while
 
@@ -63,15 +57,25 @@ def run(
         folder = Path(resume) if resume else session.new_folder(options, output)
         measure = functools.partial(session.resume, folder, options)
         if paths:
-            measure = functools.partial(
-                session.measure, paths, options, folder=folder, keyword=keyword, command=typed(), reference=reference
-            )
+            measure = functools.partial(session.measure, paths, options, folder=folder, reference=reference)
+            measure = functools.partial(measure, keyword=keyword, command=typed())
         finished = finish(functools.partial(measure, launcher=launcher, wait_seconds=seconds(wait, "--wait")), quiet)
     if not finished and not (folder / "records.jsonl").exists():
         raise KeyboardInterrupt
     summary = show_report(folder)
     status = gate.run_status(summary.verdicts, summary.estimates, _unaccepted(summary, accepted), failing)
     raise typer.Exit(status if finished else gate.INTERRUPTED)
+
+
+def _asked(paths: list[str] | None, reference: str, resume: str) -> str:
+    """Where the Python is beside which a new run is timed, empty without one; an old run has its own."""
+    from bench.measure.workers import find_python
+
+    if bool(paths) == bool(resume):
+        raise BenchError("name what to measure, as in `bench run suites/conv`, or --resume DIR")
+    if reference and resume:
+        raise BenchError("--reference: an interrupted run goes on beside the one it began with; leave it out")
+    return os.path.abspath(find_python(reference, "--reference")) if reference else ""  # a venv's stays a link
 
 
 def _get_ready_to_report() -> None:

@@ -19,6 +19,9 @@ PROCESSES = {"smoke": 5}
 Paths = Annotated[list[str], typer.Argument(metavar="PATH…", help="Suite folders or files.", show_default=False)]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
 Tier = Annotated[str, typer.Option("--tier", help="smoke, standard or large.")]
+Reference = Annotated[
+    str, typer.Option("--reference", metavar="PYTHON", help="A Python you keep, to time every case beside.")
+]
 Keyword = Annotated[str, typer.Option("-k", metavar="EXPR", help="Only cases whose names fit, as in pytest.")]
 Processes = Annotated[int | None, typer.Option("--processes", help="Exactly so many processes of every group.")]
 Precision = Annotated[str, typer.Option("--precision", help="Half-width of the ratios' intervals to reach.")]

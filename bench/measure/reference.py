@@ -6,7 +6,7 @@ compared between runs apart as finely as between the sides of `ab`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bench.analysis.environment_facts import fact, is_shared
@@ -25,9 +25,12 @@ def named(environment: Environment) -> str:
     return f"PyTorch {own.get('torch')}, Python {own.get('python')} ({Environment(facts=own).key[:8]})"
 
 
-def beside(environment: Environment, reference: Environment) -> Environment:
-    """The environment of what is timed beside a reference."""
-    return replace(environment, facts={**environment.facts, REFERENCE: named(reference)})
+def beside(environments: Mapping[str, Environment]) -> Mapping[str, Environment]:
+    """The environments of the sides of a run; what is timed beside a reference says so."""
+    if REFERENCE not in environments:
+        return environments
+    told = {REFERENCE: named(environments[REFERENCE])}
+    return {s: e if s == REFERENCE else replace(e, facts={**e.facts, **told}) for s, e in environments.items()}
 
 
 def ratios(records: Sequence[Record]) -> Ratios:

@@ -181,14 +181,9 @@ class Run:
         self._learn(group, records)
 
     def _describe(self) -> None:
-        described = {side: self._describe_side(side) for side in self._targets}
-        reference = described.get(REFERENCE)
-        for side, target in self._targets.items():
-            environment = described[side]
-            if reference and side != REFERENCE:
-                environment = beside(environment, reference)
-            target.environment = environment.key
-            target.store.add_environment(environment)
+        for side, environment in beside({side: self._describe_side(side) for side in self._targets}).items():
+            self._targets[side].environment = environment.key
+            self._targets[side].store.add_environment(environment)
 
     def _describe_side(self, side: str) -> Environment:
         target, worker = self._targets[side], self._crew.isolated(side, settings=None)

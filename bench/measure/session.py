@@ -181,8 +181,8 @@ def _go(
     progress: Progress,
 ) -> None:
     with contextlib.ExitStack() as stack:
-        python = manifest.reference and find_python(manifest.reference, "--reference")
-        theirs = stack.enter_context(prepared(python)) if python else None
+        kept = manifest.reference and find_python(manifest.reference, "--reference")
+        theirs = stack.enter_context(prepared(kept)) if kept else None
         stack.enter_context(lock.hold(options.device, wait, progress.message))
         targets = {"": stack.enter_context(opened(folder, manifest, launcher))}
         if theirs is not None:

@@ -196,4 +196,6 @@ def test_the_name_of_a_reference_is_of_what_decides_its_times_and_not_of_the_mac
     assert named(same) == named(kept)
     for other in ({"torch": "2.14.0"}, {"threads": 1}, {"env.OMP_NUM_THREADS": "1"}):
         assert named(Environment(facts={**kept.facts, **other})) != named(kept)
-    assert beside(kept, same).facts == {**kept.facts, REFERENCE: named(kept)}
+    sides = {"": same, REFERENCE: kept}
+    assert beside(sides) == {"": Environment(facts={**same.facts, REFERENCE: named(kept)}), REFERENCE: kept}
+    assert beside({"a": kept, "b": same}) == {"a": kept, "b": same}

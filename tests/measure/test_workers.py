@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import sys
 import time
@@ -341,3 +342,66 @@ def test_workers_of_two_servers_lie_at_the_same_addresses_unless_asked_otherwise
         assert ours == theirs
         assert lies_at(other, {"ANOTHER": "x" * 77, "AND_ANOTHER": ""}) == ours
         assert lies_at(other, {"BENCH_FIXED_ADDRESSES": ""})[0] == "random"
+
+
+def heap_of_server(folder: Path, monkeypatch: pytest.MonkeyPatch, *, changing: bool) -> str:
+    """From where to where the heap of a server reaches that was started in a folder, which may change meanwhile."""
+    monkeypatch.chdir(folder)
+    with contextlib.closing(Processes()) as launcher:
+        launcher.prepare({})
+        (server,) = launcher._servers.values()
+        while changing and not select.select([server._control], [], [], 0.002)[0]:
+            Path(f"{time.monotonic_ns()}.py").touch()
+        launcher.launch().close()
+        lines = Path(f"/proc/{server._process.pid}/maps").read_text(encoding="utf-8").splitlines()
+    return next(line.split()[0] for line in lines if line.endswith("[heap]"))
+
+
+def test_a_folder_that_changes_while_servers_import_moves_nothing_in_them(
+    tmp_path: Path, processes: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python lists folders of its path once more when they changed, and what it allocates for that moves the rest."""
+    if lies_at(processes, {})[0] == "random":
+        pytest.skip("this container does not let a process fix its addresses")
+    heaps = {heap_of_server(tmp_path, monkeypatch, changing=changing) for changing in (False, True, True)}
+    assert len(list(tmp_path.iterdir())) > 100
+    assert len(heaps) == 1
+
+
+def test_suites_import_what_lies_in_the_users_folder_and_nothing_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "their_helper.py").write_text("WIDTH = 8\n")
+    (tmp_path / "theirs.py").write_text(
+        '"""Why?"""\nimport torch\nfrom their_helper import WIDTH\nfrom bench import Subject, benchmark\n'
+        "try:\n    import timing\nexcept ModuleNotFoundError:\n    pass\n"  # bench/measure has one
+        'else:\n    raise RuntimeError("found what is ours")\n'
+        '@benchmark(variants={"a": 1}, cpu={"n": [8]}, phases=("forward",))\n'
+        'def theirs(_, n):\n    """Because."""\n    return Subject(torch.abs, torch.ones(WIDTH))\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    with contextlib.closing(Processes()) as launcher:
+        worker = launcher.launch()
+        assert worker.ask(Take(torch_name="cpu")) == Reply()
+        asked = Open(
+            name="a",
+            file=str(tmp_path / "theirs.py"),
+            benchmark="theirs",
+            variant="a",
+            like="a",
+            point=(("n", 8),),
+            seed=0,
+        )
+        assert worker.ask(asked).failure is None
+        worker.close()
+
+
+@pytest.mark.parametrize("more", [{}, {"A": ""}, {"A": "x" * 40_000}, {"A": "b", "LONGER": "ü" * 77}])
+@pytest.mark.parametrize("python", ["/usr/bin/python", "/opt/an/environment/of/a/long/name/bin/python3"])
+def test_environment_and_command_end_where_all_others_end(python: str, more: dict[str, str]) -> None:
+    command = [python, "server.py", "fork"]
+    made = workers.of_one_size(command, {"PATH": "/bin", **more})
+    texts = [f"{name}={value}" for name, value in made.items()] + [*command, python]
+    assert len(made) % 2 == 0
+    assert (8 * len(made) + sum(len(text.encode()) + 1 for text in texts)) % (1 << 15) == 0
+    assert {"PATH": "/bin", **more}.items() <= made.items()
