@@ -330,6 +330,31 @@ def test_a_killed_run_loses_nothing_it_had_and_can_be_finished(folder: Path) -> 
     assert read_manifest(folder / "report").finished
 
 
+def test_two_runs_beside_one_reference_are_compared_by_it(folder: Path) -> None:
+    for output in ("base", "new"):
+        ran = bench(
+            *("run", "mine", "--device", "cpu", "--processes", "5", "--determinism", "off", "-q"),
+            *("--reference", sys.executable, "--output", output),
+        )
+        assert ran.returncode == 0, ran.stderr
+    compared = bench("compare", "base", "new", "--format", "json")
+    assert compared.returncode in (0, 1, 6), compared.stderr  # on a busy machine times may differ, or be no good
+    (pair,) = json.loads(compared.stdout)["pairs"]
+    times = [change for change in pair["changes"] if change["metric"] == "time/inference"]
+    assert len(times) == 2
+    assert all(change["relative"] or change["state"] in ("invalid", "unresolved") for change in times)
+    assert not pair["differences"]
+    assert (folder / "new" / "reference" / "records.jsonl").is_file()
+    assert "| reference | `PyTorch " in (folder / "new" / "report.md").read_text()
+    alone = bench(
+        *("run", "mine", "--device", "cpu", "--processes", "1", "-q", "--determinism", "off", "--output", "alone")
+    )
+    assert alone.returncode == 0, alone.stderr
+    refused = bench("compare", "base", "alone", "--format", "json")
+    assert refused.returncode == 4
+    assert "another reference" in {change["reason"] for change in json.loads(refused.stdout)["pairs"][0]["changes"]}
+
+
 def test_a_resumed_run_keeps_its_tier(folder: Path) -> None:
     assert bench("run", "mine", "--device", "cpu", "--tier", "smoke", "--output", "report", "-q").returncode == 0
     assert bench("run", "--resume", "report", "-q").returncode == 0
