@@ -330,10 +330,11 @@ def test_a_killed_run_loses_nothing_it_had_and_can_be_finished(folder: Path) -> 
     assert read_manifest(folder / "report").finished
 
 
-def test_two_runs_beside_one_reference_are_compared_by_it(folder: Path) -> None:
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)])
+def test_two_runs_beside_one_reference_are_compared_by_it(folder: Path, device: str) -> None:
     for output in ("base", "new"):
         ran = bench(
-            *("run", "mine", "--device", "cpu", "--processes", "5", "--determinism", "off", "-q"),
+            *("run", "mine", "--device", device, "--processes", "5", "--determinism", "off", "-q"),
             *("--reference", sys.executable, "--output", output),
         )
         assert ran.returncode == 0, ran.stderr
@@ -347,7 +348,7 @@ def test_two_runs_beside_one_reference_are_compared_by_it(folder: Path) -> None:
     assert (folder / "new" / "reference" / "records.jsonl").is_file()
     assert "| reference | `PyTorch " in (folder / "new" / "report.md").read_text()
     alone = bench(
-        *("run", "mine", "--device", "cpu", "--processes", "1", "-q", "--determinism", "off", "--output", "alone")
+        *("run", "mine", "--device", device, "--processes", "1", "-q", "--determinism", "off", "--output", "alone")
     )
     assert alone.returncode == 0, alone.stderr
     refused = bench("compare", "base", "alone", "--format", "json")

@@ -88,11 +88,13 @@ def _rows(pair: _Pair, phases: tuple[str, ...]) -> Iterator[Estimate]:
     times = {phase: _time_row(pair, phase) for phase in timed}
     for phase, row in times.items():
         adjustment = pair.mine.adjusted(phase)
-        yield row if adjustment.logs else told(row, adjustment.sentence)
+        relative, why = _relative_row(pair, phase)
+        yield told(row, why, "" if adjustment.logs else adjustment.sentence)
         yield from _sibling_rows(pair, phase)
         yield from _adjusted_rows(pair, phase, adjustment)
         yield from _calm_rows(pair, phase)
-        yield from _relative_rows(pair, phase)
+        if relative:
+            yield relative
     yield from _first_call_rows(pair)
     yield from _value_rows(pair)
     for phase, row in times.items():
@@ -164,20 +166,23 @@ def _calm_rows(pair: _Pair, phase: str) -> Iterator[Estimate]:
         yield told(blank, calm.gain)
 
 
-def _relative_rows(pair: _Pair, phase: str) -> Iterator[Estimate]:
-    """The times as multiples of what the reference took, paired within rounds: for ``compare``."""
-    if pair.reference is None:
-        return
-    mine, theirs = pair.mine.good(phase), pair.reference.good(phase)
-    blank = replace(pair.blank(relative_name(f"time/{phase}")), stop_reason=pair.stop_reason)
+def _relative_row(pair: _Pair, phase: str) -> tuple[Estimate | None, str]:
+    """The time as a multiple of what the reference took, paired within rounds, for ``compare``; or why there is none."""
+    mine, theirs = pair.mine.good(phase), pair.reference and pair.reference.good(phase)
     ratios = Series.of(mine.ratios_to(theirs), mine.step + theirs.step) if mine and theirs else Series(logs={})
     if ratios.logs:
+        blank = replace(pair.blank(relative_name(f"time/{phase}")), stop_reason=pair.stop_reason)
         row = told(series_row(blank, ratios, None, pair.confidence), ratios.weighed)
-        yield replace(row, process_variances=ratios.known_variances)
-    elif mine:
-        lost = pair.reference.lost
-        why = f"{worst(lost).status}: {worst(lost).reason}" if lost else "no valid sample beside those of the case"
-        yield invalid_row(blank, f"the reference has no time ({why})")
+        return replace(row, process_variances=ratios.known_variances), ""
+    if pair.reference is None:
+        return None, ""
+    lost = pair.reference.lost
+    why = (
+        f"it ended as {worst(lost).status}: {worst(lost).reason}"
+        if lost
+        else "no valid sample beside those of the case"
+    )
+    return None, f"not relative to the reference: {why}"
 
 
 def _first_call_rows(pair: _Pair) -> Iterator[Estimate]:
