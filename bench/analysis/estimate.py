@@ -167,7 +167,7 @@ def _calm_rows(pair: _Pair, phase: str) -> Iterator[Estimate]:
 
 
 def _relative_row(pair: _Pair, phase: str) -> tuple[Estimate | None, str]:
-    """The time as a multiple of what the reference took, paired within rounds, for ``compare``; or why there is none."""
+    """The time as a multiple of what the reference took, paired within rounds; or why there is none."""
     mine, theirs = pair.mine.good(phase), pair.reference and pair.reference.good(phase)
     ratios = Series.of(mine.ratios_to(theirs), mine.step + theirs.step) if mine and theirs else Series(logs={})
     if ratios.logs:
