@@ -193,7 +193,7 @@ def _references(sides: Sides, relative: int) -> Iterator[str]:
             f"{relative} times were compared as multiples of what the reference took beside them "
             f"({' | '.join(named or ())}); the values shown are as measured"
         )
-    elif named and named == sides.new.facts.get(REFERENCE) and not sides.beside:
+    elif named and named == sides.new.facts.get(REFERENCE) and not (sides.beside or sides.blocked):
         yield (
             "times were compared as measured: what differs of the machine and its system, the reference felt as well"
         )
