@@ -132,8 +132,9 @@ def find_this_package() -> None:
     from server to server: where Python lists a folder once more, or sorts names by another hash, all that is allocated
     afterwards lies elsewhere, and for as long as that server lives an addition takes one percent more or less.
     """
-    package = Path(__file__).resolve().parents[1]
-    sys.path[:] = [place for place in sys.path if place not in ("", str(Path(__file__).parent))]
+    here = Path(__file__).resolve().parent
+    package = here.parent
+    sys.path[:] = [place for place in sys.path if place and Path(place).resolve() != here]
     spec = importlib.util.spec_from_file_location(
         "bench", package / "__init__.py", submodule_search_locations=[str(package)]
     )
