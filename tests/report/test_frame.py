@@ -145,7 +145,7 @@ def test_nothing_half_written_is_left_behind(tmp_path: Path):
         ("0.0027,", "0.oo27,", "line 2, column value"),
         (",48,", ",48.5,", "line 2, column samples"),
         ("\n1,conv", "\n7,conv", "schema 7 is newer"),
-        ("\n1,conv", "\n1,conv,extra", "line 2, column metronome: 42 cells, where the header has 41"),
+        ("\n1,conv", "\n1,conv,extra", "line 2, column process_variances: 44 cells, where the header has 43"),
         ("time/forward", "time/for\0ward", r"line 2, column \d+: a NUL byte"),
     ],
 )
