@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 import pytest
-from compared import CASE, bits, exact, report, row, times, write
+from compared import CASE, HEADER, bits, cells, csv_text, exact, report, row, times, write
 
 from bench import cli
 from bench.analysis import gate
@@ -84,6 +84,19 @@ def test_a_difference_that_is_allowed_is_no_reason_to_refuse(compare: Compare) -
     assert compare(*two(row(SAME), cells=cells))[0] == 4
     assert compare(*two(row(SAME), "--allow-diff", "cpu,python", cells=cells))[0] == 0
     assert compare(*two(row(SAME), "--allow-diff", "cpu", "--allow-diff", "python", cells=cells))[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [("1e-6;2e-6", "has not one number for each of the process_values"), ("x", "has not one"), (";" * 11, "is not a")],
+)
+def test_variances_that_do_not_fit_the_processes_are_refused(cell: str, told: str, compare: Compare) -> None:
+    text = csv_text([cells(row(BASE), process_variances=cell)], header=(*HEADER, "process_variances"))
+    Path("new.csv").write_text(text, encoding="utf-8")
+    status, out, err = compare(write(Path("base.csv"), row(BASE)), "new.csv")
+    assert (status, out) == (2, "")
+    assert err.startswith("bench: new.csv, line 2, column process_variances: ")
+    assert told in err
 
 
 def test_the_floor_may_be_raised(compare: Compare) -> None:
