@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from typing import NamedTuple
 
 from bench.errors import BenchError
 from bench.metrics import Better, metric
@@ -14,8 +15,7 @@ REPEATS = "repeats/"
 BITS = "bits"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(NamedTuple):  # a report has hundreds of thousands, and a dataclass that is frozen takes three times as long
     """One case x metric as a report gives it.  ``line`` is where it stands in its file, for messages."""
 
     case: str

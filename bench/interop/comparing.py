@@ -66,6 +66,8 @@ def _no_garbage_collector() -> Iterator[None]:
         yield
     finally:
         if was_enabled:
+            gc.freeze()  # and back at once: whatever was made here is old now, and is not looked through next
+            gc.unfreeze()
             gc.enable()
 
 

@@ -6,7 +6,8 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
 from sys import intern
 from typing import get_args
@@ -82,12 +83,10 @@ def _read_rows(file: Path) -> tuple[dict[str, dict[str, Row]], dict[str, tuple[s
     rows: dict[str, dict[str, Row]] = {}
     table = Table(file, _NEEDED, "report.csv of ours")
     known = [column for column in (*FACTS, "time") if column in table.header]
-    facts_of = _picker(table.header, known)
+    pick, facts_of = _picker(table.header, (*_NEEDED, VARIANCES)), _picker(table.header, known)
     seen: set[tuple[str, ...]] = set()
-    pick = _picker(table.header, _NEEDED)
-    pick_variances = _picker(table.header, [name for name in table.header if name == VARIANCES])  # earlier: none
     for line, cells in table:
-        row = _row(table, line, pick(cells), "".join(pick_variances(cells)))
+        row = _row(table, line, *pick(cells))
         metrics_of_case = rows.setdefault(row.case, {})
         if row.metric in metrics_of_case:
             first = metrics_of_case[row.metric].line
@@ -101,21 +100,31 @@ def _read_rows(file: Path) -> tuple[dict[str, dict[str, Row]], dict[str, tuple[s
 
 
 def _picker(header: Sequence[str], columns: Sequence[str]) -> Callable[[Sequence[str]], tuple[str, ...]]:
-    places = [header.index(column) for column in columns]
-    return lambda cells: tuple([cells[place] for place in places])
+    """Takes those of the columns that the header has out of a line of cells."""
+    places = [header.index(column) for column in columns if column in header]
+    return itemgetter(*places) if len(places) > 1 else lambda cells: tuple(cells[place] for place in places)
 
 
-def _row(table: Table, line: int, cells: Sequence[str], variances: str) -> Row:
-    schema, case, metric, unit, better, status, reason, value, low, high, process_values, version = cells
-    if not _SCHEMA(schema):
-        table.refuse(line, "schema", f"{short(schema)} is not a number of ours")
-    if status not in _STATUSES:
-        table.refuse(line, "status", f"{short(status)} is none of {', '.join(_STATUSES)}")
-    if better not in ("lower", "higher", ""):
-        table.refuse(line, "better", f"{short(better)} is neither lower nor higher nor empty")
-    wanted = _unit(metric)
-    if wanted is not None and unit != wanted:
-        table.refuse(line, "unit", f"{short(unit)}, where {short(metric)} is in {wanted!r}: SI base units only")
+def _row(  # noqa: PLR0913  one for each column, in their order
+    table: Table,
+    line: int,
+    schema: str,
+    case: str,
+    metric: str,
+    unit: str,
+    better: str,
+    status: str,
+    reason: str,
+    value: str,
+    low: str,
+    high: str,
+    process_values: str,
+    version: str,
+    variances: str = "",
+) -> Row:
+    wrong = _wrong(schema, metric, unit, better, status)
+    if wrong:
+        table.refuse(line, *wrong)
     if status == "ok" and value == "":
         table.refuse(line, "value", "is empty though the status is ok")
     if variances and variances.count(";") != process_values.count(";"):
@@ -137,7 +146,21 @@ def _row(table: Table, line: int, cells: Sequence[str], variances: str) -> Row:
     )
 
 
-@cache
+@lru_cache(maxsize=4096)  # a report has few metrics and many cases
+def _wrong(schema: str, metric: str, unit: str, better: str, status: str) -> tuple[str, str] | None:
+    """The column of a cell that cannot stand there, and why."""
+    if not _SCHEMA(schema):
+        return "schema", f"{short(schema)} is not a number of ours"
+    if status not in _STATUSES:
+        return "status", f"{short(status)} is none of {', '.join(_STATUSES)}"
+    if better not in ("lower", "higher", ""):
+        return "better", f"{short(better)} is neither lower nor higher nor empty"
+    wanted = _unit(metric)
+    if wanted is not None and unit != wanted:
+        return "unit", f"{short(unit)}, where {short(metric)} is in {wanted!r}: SI base units only"
+    return None
+
+
 def _unit(metric: str) -> str | None:
     """The unit of a metric of ours; None for one that another version added."""
     try:
@@ -170,14 +193,12 @@ def _read_checks(file: Path) -> dict[str, dict[str, Row]]:
     if not os.path.lexists(file):
         return found
     table = Table(file, _CHECKS, "reproducibility.csv of ours")
-    pick = _picker(table.header, _CHECKS)
-    pick_knobs = _picker(table.header, [name for name in table.header if name == "knobs"])  # earlier ones have none
+    pick = _picker(table.header, (*_CHECKS, "knobs"))  # earlier ones have no knobs
     for line, cells in table:
-        case, level, what, verdict = map(restore, pick(cells))
-        knobs = "".join(map(restore, pick_knobs(cells)))
+        case, level, what, verdict, *knobs = map(restore, pick(cells))
         if verdict not in _VERDICTS:
             table.refuse(line, "verdict", f"{short(verdict)} is none of {', '.join(_VERDICTS)}")
-        metric = f"{REPEATS}{level}/{what}" + (f"[{knobs}]" if knobs else "")
+        metric = f"{REPEATS}{level}/{what}" + (f"[{knobs[0]}]" if any(knobs) else "")
         rows = found.setdefault(intern(case), {})
         if metric not in rows or worst(verdict, rows[metric].value) != rows[metric].value:  # type: ignore[arg-type]
             rows[metric] = Row(case=case, metric=metric, value=verdict, line=line)

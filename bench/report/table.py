@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
-import re
-from collections.abc import Generator, Iterator, Sequence
+import io
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,7 +16,7 @@ from bench.store import cannot_read
 # A row of 40 processes is about 2 KiB; a line this long is another kind of file, and is not read to its end.
 LONGEST_LINE_BYTES = 4 << 20
 # Neither `1_000` nor ` 1`, which Python takes for numbers, nor words such as `nan`.
-_NUMBERS = re.compile(r"[0-9eE.;+-]+").fullmatch
+_OF_NUMBERS = b"0123456789eE.;+-"
 # Nothing that is measured, in SI units, is further from 1; the ratio of any two such numbers is still one.
 _FURTHEST = 1e60
 A_NUMBER = "a number (from 1e-60 to 1e60, with '.')"
@@ -25,9 +27,9 @@ class Table:
 
     def __init__(self, file: Path, needed: Sequence[str], what: str) -> None:
         self.file = file
-        self._lines = _lines(file)
-        self._reader = csv.reader(self._lines, strict=True)
-        self.header = self._next() or []
+        self._blocks = _blocks(file)
+        self._reader = csv.reader(chain.from_iterable(self._blocks), strict=True)
+        self.header = next(self._cells(), [])
         if not self.header:
             raise BenchError(f"{file}: is empty; this is no {what}")
         missing = [column for column in needed if column not in self.header]
@@ -35,20 +37,18 @@ class Table:
             raise self._error(f", line 1: {_what_is_wrong(self.header, missing)}; this is no {what}")
 
     def __iter__(self) -> Iterator[tuple[int, list[str]]]:
-        width = len(self.header)
-        while (cells := self._next()) is not None:
+        width, reader = len(self.header), self._reader
+        for cells in self._cells():
             if len(cells) == width:
-                yield self._reader.line_num, cells
+                yield reader.line_num, cells
             elif len(cells) > width:
-                self.refuse(self._reader.line_num, self.header[-1], f"{len(cells)} cells, where the header has {width}")
+                self.refuse(reader.line_num, self.header[-1], f"{len(cells)} cells, where the header has {width}")
             elif cells:
-                self.refuse(
-                    self._reader.line_num, self.header[len(cells)], "the line ends before it: is the file cut off?"
-                )
+                self.refuse(reader.line_num, self.header[len(cells)], "the line ends before it: is the file cut off?")
 
-    def _next(self) -> list[str] | None:
+    def _cells(self) -> Iterator[list[str]]:
         try:
-            return next(self._reader, None)
+            yield from self._reader
         except csv.Error as error:
             raise self._error(f", line {self._reader.line_num}: {error}; is the file cut off?") from None
 
@@ -66,14 +66,14 @@ class Table:
         raise self._error(f", line {line}, column {name}: {why}")
 
     def _error(self, told: str) -> BenchError:
-        self._lines.close()
+        self._blocks.close()
         return BenchError(f"{self.file}{told}")
 
 
 def numbers(cell: str) -> tuple[float, ...]:
     """Numbers separated by ``;``; none when one of them is no number that can be measured."""
     try:
-        found = tuple(map(float, cell.split(";"))) if _NUMBERS(cell) else ()
+        found = () if cell.encode().translate(None, _OF_NUMBERS) else tuple(map(float, cell.split(";")))
     except ValueError:
         return ()
     if not found or (min(found) > 1 / _FURTHEST and max(found) < _FURTHEST):
@@ -89,18 +89,32 @@ def _what_is_wrong(header: Sequence[str], missing: Sequence[str]) -> str:
     return f"{shown} (it begins with {short(','.join(header[:6]))})"
 
 
-def _lines(file: Path) -> Generator[str, None, None]:
-    """The lines of a text file, each checked before it is used."""
-    number = 0
+def _blocks(file: Path) -> Generator[Iterable[str], None, None]:
+    """The lines of a text file, thousands at a time, each checked before it is used."""
+    number, rest = 1, b""
     try:
         with open(file, "rb") as source:
-            while line := source.readline(LONGEST_LINE_BYTES):
-                number += 1
-                if number == 1:
-                    line = _without_mark(file, line)
-                yield _text(file, number, line)
+            start = _without_mark(file, source.read(LONGEST_LINE_BYTES))
+            for block in chain((start,), iter(partial(source.read, LONGEST_LINE_BYTES), b"")):
+                whole, end, rest = (rest + block).rpartition(b"\n")
+                yield _lines(file, number, whole + end)
+                number += whole.count(b"\n") + len(end)
+                if len(rest) >= LONGEST_LINE_BYTES:
+                    raise BenchError(f"{file}, line {number}: is longer than {LONGEST_LINE_BYTES >> 20} MiB")
+            if rest:
+                yield [_text(file, number, rest)]
     except OSError as error:
         raise cannot_read(file, error) from None
+
+
+def _lines(file: Path, number: int, block: bytes) -> Iterable[str]:
+    """Whole lines as text; one by one where some line is none, so that what stands before it is told first."""
+    try:
+        if b"\0" not in block:
+            return io.StringIO(block.decode(), newline="\n")
+    except UnicodeDecodeError:
+        pass
+    return (_text(file, n, line) for n, line in enumerate(io.BytesIO(block), number))
 
 
 def _without_mark(file: Path, line: bytes) -> bytes:
@@ -115,9 +129,7 @@ def _text(file: Path, number: int, line: bytes) -> str:
     if b"\0" in line:
         raise BenchError(f"{where}, column {line.index(0) + 1}: a NUL byte; this is no text file")
     if not line.endswith(b"\n"):
-        long = len(line) >= LONGEST_LINE_BYTES
-        why = f"is longer than {LONGEST_LINE_BYTES >> 20} MiB" if long else "has no end: is the file cut off?"
-        raise BenchError(f"{where}: {why}")
+        raise BenchError(f"{where}: has no end: is the file cut off?")
     try:
         return line.decode()
     except UnicodeDecodeError as error:
