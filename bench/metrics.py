@@ -6,6 +6,7 @@ One table, so that nothing downstream asks "is this memory?".  Names follow ``ki
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from bench.errors import BenchError, hint
@@ -63,6 +64,7 @@ def metric(name: str) -> Metric:
     return Metric(name=name, unit=unit, better=better, exact=exact)
 
 
+@cache
 def is_headline(name: str) -> bool:
     """Whether a metric is the time of a phase itself, and not one of its siblings."""
     return name.startswith("time/") and name.rpartition("/")[2] not in TIME_SIBLINGS

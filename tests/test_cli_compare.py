@@ -49,7 +49,7 @@ def two(
     new: Row | tuple[Row, ...], *arguments: str, old: Row | None = None, cells: dict[str, object] | None = None
 ) -> tuple[object, ...]:
     """A base and a new report as files in the working folder, and further arguments."""
-    rows = new if isinstance(new, tuple) else (new,)
+    rows = (new,) if isinstance(new, Row) else new
     return (write(Path("base.csv"), old or row(BASE)), write(Path("new.csv"), *rows, **(cells or {})), *arguments)
 
 

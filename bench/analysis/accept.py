@@ -136,4 +136,4 @@ def _excused(change: Change, accepts: Sequence[Accept]) -> Change:
     if change.excused or change.state not in STATUSES:
         return change
     entry = next((entry for entry in accepts if entry.covers(change)), None)
-    return change if entry is None else replace(change, excused=f"accepted: {entry.text}")
+    return change if entry is None else change._replace(excused=f"accepted: {entry.text}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from bench.analysis.comparability import Difference
 from bench.metrics import Better
@@ -18,8 +18,7 @@ STATES: tuple[State, ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(NamedTuple):
     """One case x metric in two reports.
 
     An empty ``metric`` speaks of the whole case, an empty ``case`` of the whole report.  ``base``, ``new``: the values

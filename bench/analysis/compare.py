@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import pairwise
 from statistics import median
 
@@ -91,7 +90,7 @@ def _pairs(
     found = [_with_pace([_with_pairs(item, paired) for item in match(side)]) for side in sides]
     judged = iter(judge([item for items in found for item in items if isinstance(item, Trial)], rule))
     return tuple(
-        _pair(side, [next(judged) if isinstance(item, Trial) else item for item in items], allow)
+        _pair(side, [next(judged) if isinstance(item, Trial) else item for item in items])
         for side, items in zip(sides, found, strict=True)
     )
 
@@ -106,8 +105,7 @@ def _with_pairs(item: Found, paired: Paired) -> Found:
     ratios = paired.get((item.match.new.case, item.match.new.metric))
     if ratios is None or len(ratios) < FEWEST:
         return item
-    return replace(
-        item,
+    return item._replace(
         base_values=(1.0,) * len(ratios),
         new_values=tuple(math.exp(ratio.log) for ratio in ratios),
         new_variances=tuple(ratio.variance for ratio in ratios),
@@ -125,7 +123,7 @@ def _with_pace(items: Sequence[Found]) -> Sequence[Found]:
         return items
     usual = median(known)
     return [
-        replace(item, pace=usual)
+        item._replace(pace=usual)
         if isinstance(item, Trial) and item.pace is None and item.match.new.unit == "s"
         else item
         for item in items
@@ -138,6 +136,7 @@ def _sides(base: Report, new: Report, allow: Collection[str]) -> Sides:
     return Sides(
         base=base,
         new=new,
+        differ=differ,
         adjust=same_metronome(base, new),
         beside=same_reference(base, new, differ),
         blocked=f"another {blocking}" if blocking else "",
@@ -147,12 +146,12 @@ def _sides(base: Report, new: Report, allow: Collection[str]) -> Sides:
     )
 
 
-def _pair(sides: Sides, changes: Sequence[Change], allow: Collection[str]) -> Pair:
+def _pair(sides: Sides, changes: Sequence[Change]) -> Pair:
     whole = [change for change in changes if not change.metric]
     return Pair(
         base=sides.base.name,
         new=sides.new.name,
-        differences=differences(sides.base, sides.new, allow=allow),
+        differences=sides.differ,
         unknown_facts=unknown_facts(sides.base, sides.new),
         notes=tuple(_notes(sides, changes)),
         hints=hints(

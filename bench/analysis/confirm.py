@@ -39,10 +39,10 @@ def _settled(change: Change, again: Change | None) -> Change:
     if change.state not in SUSPECT or change.p is None:
         return change
     if again is None:
-        return replace(change, state="unresolved", reason=f"looked {change.state}, but could not be measured again")
+        return change._replace(state="unresolved", reason=f"looked {change.state}, but could not be measured again")
     if again.state == change.state:
-        return replace(again, reason="told again by new processes")
+        return again._replace(reason="told again by new processes")
     if again.state in _TROUBLE:
         reason = f"looked {change.state} once, then in new processes: {again.reason}"
-        return replace(again, metric=change.metric, reason=reason)
-    return replace(again, state="unresolved", reason=f"looked {change.state} once, {again.state} in new processes")
+        return again._replace(metric=change.metric, reason=reason)
+    return again._replace(state="unresolved", reason=f"looked {change.state} once, {again.state} in new processes")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -60,13 +61,9 @@ def judge(trials: Sequence[Trial], rule: Rule) -> tuple[Change, ...]:
         [len(v) for v in side] for side in zip(*((t.base_values, t.new_values) for t in trials), strict=True)
     )
     variances = base.variance / base.number * before + new.variance / new.number * after
-    numbers = zip(*(a.tolist() for a in (found.effect, found.low, found.high, found.p, adjusted)), strict=True)
-    return tuple(
-        _decide(trial, _Outcome(*values), limit=limit, floor=floor, variance=variance, alpha=alpha, rule=rule)
-        for trial, values, limit, floor, variance in zip(
-            trials, numbers, limits.tolist(), floors, variances.tolist(), strict=True
-        )
-    )
+    columns = (found.effect, found.low, found.high, found.p, adjusted, limits, variances)
+    outcomes = map(_Outcome, *(column.tolist() for column in columns), floors)
+    return tuple(_decide(trial, outcome, alpha, rule) for trial, outcome in zip(trials, outcomes, strict=True))
 
 
 def _noise(trial: Trial, rule: Rule) -> float:
@@ -78,7 +75,7 @@ def _noise(trial: Trial, rule: Rule) -> float:
 def _luck(trial: Trial, rule: Rule) -> float:
     """What runs of the same code may differ in, where no calibration has measured it."""
     row = trial.match.new
-    return trial.luck if rule.floors(row.case, row.metric) is None else 0.0
+    return trial.luck if trial.luck and rule.floors(row.case, row.metric) is None else 0.0
 
 
 def _doubt(trial: Trial, rule: Rule, limit: float) -> str:
@@ -95,37 +92,27 @@ def _doubt(trial: Trial, rule: Rule, limit: float) -> str:
     return f"the machine was {by} {way} beside it: no change below {least} is told"
 
 
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """One trial's numbers, in logarithms."""
+class _Outcome(NamedTuple):
+    """One trial's numbers, in logarithms; ``limit`` is that of the ``floor``, ``variance`` the sum of both sides'."""
 
     effect: float
     low: float
     high: float
     p: float
     fdr: float
+    limit: float
+    variance: float
+    floor: float
 
 
-def _decide(
-    trial: Trial, found: _Outcome, *, limit: float, floor: float, variance: float, alpha: float, rule: Rule
-) -> Change:
-    counts = {"base_processes": len(trial.base_values), "new_processes": len(trial.new_values)}
+def _decide(trial: Trial, found: _Outcome, alpha: float, rule: Rule) -> Change:
+    before, after = len(trial.base_values), len(trial.new_values)
     if math.isnan(found.p):
-        return trial.match.change("unresolved", CONSTANT, ratio=math.exp(found.effect), **counts)
-    state, reason = _state(trial.match.new.better, found, limit, rule)
+        ratio = math.exp(found.effect)
+        return trial.match.change("unresolved", CONSTANT, ratio=ratio, base_processes=before, new_processes=after)
+    state, reason = _state(trial.match.new.better, found, rule)
     if state == "unresolved":
-        reason = reason or _doubt(trial, rule, limit)
-    if state == "unresolved" and not reason:
-        more = more_processes(
-            effect=found.effect,
-            floor=limit,
-            variance=variance,
-            number=min(len(trial.base_values), len(trial.new_values)),
-            alpha=alpha,
-            confidence=rule.confidence,
-        )
-        close = f"too close to the floor of {percent(floor)} for any number of processes"
-        reason = close if more is None else f"+{more} processes on each side would resolve it"
+        reason = reason or _doubt(trial, rule, found.limit) or _more(found, min(before, after), alpha, rule)
     return trial.match.change(
         state,
         reason,
@@ -136,17 +123,33 @@ def _decide(
         relative=trial.relative,
         p=found.p,
         fdr=found.fdr,
-        floor=floor,
+        floor=found.floor,
         machine=None if trial.pace is None else math.exp(trial.pace),
         base_values=trial.base_values,
         new_values=trial.new_values,
-        **counts,
+        base_processes=before,
+        new_processes=after,
     )
 
 
-def _state(better: Better, found: _Outcome, limit: float, rule: Rule) -> tuple[State, str]:
+def _state(better: Better, found: _Outcome, rule: Rule) -> tuple[State, str]:
     if found.fdr <= rule.fdr:
         if not better:
             return "unresolved", "it changed, but neither direction of this metric is the better one"
         return "worse" if (found.effect > 0) == (better == "lower") else "better", ""
-    return "same" if -limit <= found.low and found.high <= limit else "unresolved", ""
+    return "same" if -found.limit <= found.low and found.high <= found.limit else "unresolved", ""
+
+
+def _more(found: _Outcome, number: int, alpha: float, rule: Rule) -> str:
+    """What would resolve it, with so many processes on the smaller side."""
+    more = more_processes(
+        effect=found.effect,
+        floor=found.limit,
+        variance=found.variance,
+        number=number,
+        alpha=alpha,
+        confidence=rule.confidence,
+    )
+    if more is None:
+        return f"too close to the floor of {percent(found.floor)} for any number of processes"
+    return f"+{more} processes on each side would resolve it"

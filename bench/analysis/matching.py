@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from bench.analysis.change import Change, State
+from bench.analysis.comparability import Difference
 from bench.analysis.reported import BITS, REPEATS, Report, Row, is_exact, is_judged
 from bench.analysis.trials import Found, Match, Rows, ratio_of, trial_of
 from bench.errors import BenchError
@@ -15,14 +16,15 @@ from bench.errors import BenchError
 class Sides:
     """Two reports and what holds for all their cases.
 
-    ``adjust``: whether adjusted times mean the same in both; ``beside``: whether both were timed beside the same
-    reference; ``blocked``: why nothing may be compared; ``unjudged``: why no difference can be judged;
-    ``any_version``: whether the source of a benchmark may differ; ``same_software``: whether nothing under test is
-    known to differ.
+    ``differ``: the facts in which they do; ``adjust``: whether adjusted times mean the same in both; ``beside``:
+    whether both were timed beside the same reference; ``blocked``: why nothing may be compared; ``unjudged``: why no
+    difference can be judged; ``any_version``: whether the source of a benchmark may differ; ``same_software``: whether
+    nothing under test is known to differ.
     """
 
     base: Report
     new: Report
+    differ: tuple[Difference, ...] = ()
     adjust: bool = False
     beside: bool = False
     blocked: str = ""
@@ -81,8 +83,13 @@ def _both(case: str, before: Rows, after: Rows, sides: Sides) -> Iterator[Found]
         return
     bits = _bits(before, after)
     for metric in {**before, **after}:
-        if is_judged(metric):
-            yield from _one(metric, before, after, bits, sides)
+        if not is_judged(metric):
+            continue
+        old, new = before.get(metric), after.get(metric)
+        if old is not None and new is not None:
+            yield _two(Match(old, new, bits), before, after, sides)
+        else:
+            yield from _one(metric, before, after)
 
 
 def _bits(before: Rows, after: Rows) -> str:
@@ -94,23 +101,19 @@ def _bits(before: Rows, after: Rows) -> str:
 
 
 def _is_bits(metric: str) -> bool:
-    return metric.split("/", maxsplit=1)[0] == BITS
+    return metric.startswith(BITS) and metric.split("/", maxsplit=1)[0] == BITS
 
 
-def _one(metric: str, before: Rows, after: Rows, bits: str, sides: Sides) -> Iterator[Found]:
-    """One metric of a case that both reports hold; nothing where another row of the case tells it already."""
-    old, new = before.get(metric), after.get(metric)
-    if old is not None and new is not None:
-        yield _two(Match(old=old, new=new, bits=bits), before, after, sides)
-        return
+def _one(metric: str, before: Rows, after: Rows) -> Iterator[Change]:
+    """A metric that one report holds of a case of both; nothing where another row of the case tells it already."""
     explained = any(row.status not in ("ok", "invalid") for row in (*before.values(), *after.values()))
     if explained or metric.startswith(REPEATS):  # determinism is checked only where --determinism asked for it
         return
-    if old is not None:
-        reason = "not reported any more"
+    if metric in before:
+        old, reason = before[metric], "not reported any more"
         yield Change(case=old.case, metric=metric, state="missing", reason=reason, unit=old.unit, base=old.value)
-    if new is not None:
-        reason = "not reported by the base"
+    else:
+        new, reason = after[metric], "not reported by the base"
         yield Change(case=new.case, metric=metric, state="new", reason=reason, unit=new.unit, new=new.value)
 
 

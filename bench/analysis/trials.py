@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from functools import cache
 from statistics import stdev
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench.analysis.calm import common_coefficient, freed
 from bench.analysis.change import Change, State
@@ -17,8 +17,7 @@ from bench.metrics import coefficient_name, is_headline, relative_name
 Rows = Mapping[str, Row]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
+class Match(NamedTuple):
     """The same metric of the same case on both sides; ``bits``: whether the results of the case are the same bits."""
 
     old: Row
@@ -43,8 +42,7 @@ class Match:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
+class Trial(NamedTuple):
     """A match that process values will decide; both sides have enough of them, all positive and not constant.
 
     ``pace``: log of how much longer the metronomes took beside the new values than beside the base's; None where
@@ -81,11 +79,11 @@ def trial_of(match: Match, before: Rows, after: Rows, *, adjust: bool, beside: b
     if not is_headline(metric):
         return _tested(match, match.old, match.new)
     relative = _rows(relative_name(metric), before, after) if beside else None
-    if relative and not _untestable(*(row.process_values for row in relative)):
+    if relative and not _untestable(*relative):
         return _relative(match, *relative, _rows(f"{metric}/adjusted", before, after) if adjust else None)
-    for stand_in, unadjusted in STAND_INS if adjust else ():
-        found = _rows(f"{metric}{stand_in}", before, after)
-        if found and not _untestable(*(row.process_values for row in found)):
+    for stand_in, unadjusted in _stand_ins(metric) if adjust else ():
+        found = _rows(stand_in, before, after)
+        if found and not _untestable(*found):
             return _stood_in(match, found, unadjusted, before, after)
     return _tested(match, match.old, match.new)
 
@@ -93,11 +91,11 @@ def trial_of(match: Match, before: Rows, after: Rows, *, adjust: bool, beside: b
 def _stood_in(match: Match, found: tuple[Row, Row], unadjusted: str, before: Rows, after: Rows) -> Found:
     """A trial of calm times freed of the clock, or of adjusted ones."""
     metric = match.new.metric
-    trial = _tested(match, *found, _rows(f"{metric}{unadjusted}", before, after))
+    trial = _tested(match, *found, _rows(unadjusted, before, after))
     if not isinstance(trial, Trial):
         return trial
-    few = not unadjusted and any(f"{metric}/calm" in rows for rows in (before, after))
-    calm = _rows(f"{metric}/calm", before, after) if unadjusted else None
+    few = unadjusted == metric and any(f"{metric}/calm" in rows for rows in (before, after))
+    calm = _rows(unadjusted, before, after) if unadjusted != metric else None
     follows = _rows(coefficient_name(metric), before, after)
     return _doubted(_freed(trial, calm, follows) if calm and follows else trial, few)
 
@@ -118,6 +116,11 @@ def _relative(match: Match, old: Row, new: Row, adjusted: tuple[Row, Row] | None
 
 # What stands in for a headline time where both reports have it, and the same before the metronomes were divided out.
 STAND_INS = (("/calm_adjusted", "/calm"), ("/adjusted", ""))
+
+
+@cache
+def _stand_ins(metric: str) -> tuple[tuple[str, str], ...]:
+    return tuple((f"{metric}{stand_in}", f"{metric}{unadjusted}") for stand_in, unadjusted in STAND_INS)
 
 
 # Processes that lie closer together met no neighbours that matter, whatever the metronomes met on their one core.
@@ -153,7 +156,7 @@ def _doubted(trial: Trial, few: bool) -> Trial:
     """With what two runs may differ in of themselves.  ``few``: too few calm rounds to compare them alone."""
     match, own = trial.match, max(spread(trial.base_values), spread(trial.new_values))
     raw = max(spread(match.old.process_values), spread(match.new.process_values))
-    return replace(trial, restless=few and raw > RESTLESS_SPREAD, luck=LUCK_OF_RUN * own)
+    return trial._replace(restless=few and raw > RESTLESS_SPREAD, luck=LUCK_OF_RUN * own)
 
 
 def _freed(trial: Trial, calm: tuple[Row, Row], follows: tuple[Row, Row]) -> Trial:
@@ -164,7 +167,7 @@ def _freed(trial: Trial, calm: tuple[Row, Row], follows: tuple[Row, Row]) -> Tri
     )
     sides = ((base, trial.match.old), (new, trial.match.new))
     beyond = max(beyond_coefficient(len(values), len(row.process_values)) for values, row in sides)
-    return replace(trial, base_values=base, new_values=new, beyond=beyond)
+    return trial._replace(base_values=base, new_values=new, beyond=beyond)
 
 
 def spread(values: Sequence[float]) -> float:
@@ -181,19 +184,17 @@ def _tested(match: Match, old: Row, new: Row, unadjusted: tuple[Row, Row] | None
 
     ``unadjusted``: the stand-ins before the metronomes were divided out.
     """
-    raw, ratio = ratio_of(match.old.value, match.new.value), ratio_of(old.value, new.value)
     base_values, new_values = old.process_values, new.process_values
-    reason = _untestable(base_values, new_values)
+    reason = _untestable(old, new)
     if reason:
+        raw = ratio_of(match.old.value, match.new.value)
         counts = {"base_processes": len(base_values), "new_processes": len(new_values)}
         return match.change("unresolved", reason, ratio=raw, **counts)
-    before = ratio_of(*(row.value for row in unadjusted)) if unadjusted else None
+    if not unadjusted:  # raw times hold all that the machine did
+        return Trial(match, base_values, new_values, beyond=BEYOND_METRONOMES + 1)
+    before, ratio = ratio_of(*(row.value for row in unadjusted)), ratio_of(old.value, new.value)
     pace = math.log(before / ratio) if before and ratio else None
-    adjusted = unadjusted is not None
-    beyond = BEYOND_METRONOMES + (not adjusted)  # raw times hold all that the machine did
-    return Trial(
-        match=match, base_values=base_values, new_values=new_values, adjusted=adjusted, pace=pace, beyond=beyond
-    )
+    return Trial(match, base_values, new_values, adjusted=True, pace=pace, beyond=BEYOND_METRONOMES)
 
 
 def ratio_of(base: float | str | None, new: float | str | None) -> float | None:
@@ -206,14 +207,15 @@ def ratio_of(base: float | str | None, new: float | str | None) -> float | None:
 CONSTANT = "all processes gave the same value, to the last digit: the clock may be too coarse"
 
 
-def _untestable(base: tuple[float, ...], new: tuple[float, ...]) -> str:
+def _untestable(old: Row, new: Row) -> str:
     """Why process values can give no interval; empty when they can."""
-    fewest, side = min((len(base), "the base"), (len(new), "the new report"))
+    before, after = old.process_values, new.process_values
+    fewest = min(len(before), len(after))
     if fewest < FEWEST:
-        more = FEWEST - fewest
+        more, side = FEWEST - fewest, "the base" if len(before) == fewest else "the new report"
         return f"{fewest or 'no'} process value{'s' * (fewest != 1)} in {side}, {FEWEST} are needed: +{more} processes"
-    if min(*base, *new) <= 0:
+    if min(before) <= 0 or min(after) <= 0:
         return "a process value is zero or negative: a ratio says nothing"
-    if len(set(base)) == 1 or len(set(new)) == 1:
+    if before.count(before[0]) == len(before) or after.count(after[0]) == len(after):
         return CONSTANT
     return ""

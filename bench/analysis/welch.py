@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from scipy.special import stdtr, stdtrit  # not scipy.stats, which takes three times as long to import
@@ -39,7 +40,7 @@ def moments(series: Sequence[Sequence[float]], variances: Sequence[Sequence[floa
     measured until they were precise; empty where they were not.
     """
     number = np.array([len(values) for values in series], dtype=np.float64)
-    logs = np.log(np.fromiter((v for values in series for v in values), dtype=np.float64, count=int(number.sum())))
+    logs = np.log(np.fromiter(chain.from_iterable(series), dtype=np.float64, count=int(number.sum())))
     if not len(number):
         return Moments(number=number, mean=number, variance=number)
     starts = np.concatenate(([0], np.cumsum(number)[:-1])).astype(np.intp)

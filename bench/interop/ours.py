@@ -85,14 +85,18 @@ def _read_rows(file: Path) -> tuple[dict[str, dict[str, Row]], dict[str, tuple[s
     known = [column for column in (*FACTS, "time") if column in table.header]
     pick, facts_of = _picker(table.header, (*_NEEDED, VARIANCES)), _picker(table.header, known)
     seen: set[tuple[str, ...]] = set()
+    last: tuple[str, ...] = ()
     for line, cells in table:
-        row = _row(table, line, *pick(cells))
+        row = _row(table, line, pick(cells))
         metrics_of_case = rows.setdefault(row.case, {})
         if row.metric in metrics_of_case:
             first = metrics_of_case[row.metric].line
             table.refuse(line, "metric", f"{short(row.metric)} of {short(row.case)} stands already on line {first}")
         metrics_of_case[row.metric] = row
-        seen.add(facts_of(cells))
+        facts = facts_of(cells)
+        if facts != last:  # most lines are of one machine, and comparing them is cheaper than hashing
+            last = facts
+            seen.add(facts)
     if not rows:
         raise BenchError(f"{file}: has no rows: nothing was measured")
     values = ({restore(facts[place]) for facts in seen} - {""} for place in range(len(known)))
@@ -105,60 +109,52 @@ def _picker(header: Sequence[str], columns: Sequence[str]) -> Callable[[Sequence
     return itemgetter(*places) if len(places) > 1 else lambda cells: tuple(cells[place] for place in places)
 
 
-def _row(  # noqa: PLR0913  one for each column, in their order
-    table: Table,
-    line: int,
-    schema: str,
-    case: str,
-    metric: str,
-    unit: str,
-    better: str,
-    status: str,
-    reason: str,
-    value: str,
-    low: str,
-    high: str,
-    process_values: str,
-    version: str,
-    variances: str = "",
-) -> Row:
-    wrong = _wrong(schema, metric, unit, better, status)
-    if wrong:
-        table.refuse(line, *wrong)
+def _row(table: Table, line: int, cells: Sequence[str]) -> Row:
+    schema, case, metric, unit, better, status, reason, value, low, high, process_values, version, *more = cells
+    variances = "".join(more)
+    try:
+        common = _common(schema, metric, unit, better, status, reason, version)
+    except _WrongError as wrong:
+        table.refuse(line, *wrong.args)
     if status == "ok" and value == "":
         table.refuse(line, "value", "is empty though the status is ok")
     if variances and variances.count(";") != process_values.count(";"):
         table.refuse(line, VARIANCES, f"{short(variances)} has not one number for each of the process_values")
     return Row(
         case=intern(restore(case)),
-        metric=intern(restore(metric)),
-        unit=intern(unit),
-        better=better,  # type: ignore[arg-type]  # checked above
-        status=intern(status),
-        reason=intern(restore(reason)),
+        metric=common.metric,
+        unit=common.unit,
+        better=common.better,
+        status=common.status,
+        reason=common.reason,
         value=_value(table, line, value, unit),
-        low=table.number(line, "low", low),
-        high=table.number(line, "high", high),
-        process_values=_numbers(table, line, "process_values", process_values),
-        process_variances=_numbers(table, line, VARIANCES, variances),
-        version=intern(version),
+        low=table.number(line, "low", low) if low else None,
+        high=table.number(line, "high", high) if high else None,
+        process_values=_numbers(table, line, "process_values", process_values) if process_values else (),
+        process_variances=_numbers(table, line, VARIANCES, variances) if variances else (),
+        version=common.version,
         line=line,
     )
 
 
-@lru_cache(maxsize=4096)  # a report has few metrics and many cases
-def _wrong(schema: str, metric: str, unit: str, better: str, status: str) -> tuple[str, str] | None:
-    """The column of a cell that cannot stand there, and why."""
+class _WrongError(Exception):
+    """Of a cell that cannot stand where it does: its column, and why."""
+
+
+@lru_cache(maxsize=4096)  # what a report says again and again of its cases
+def _common(schema: str, metric: str, unit: str, better: str, status: str, reason: str, version: str) -> Row:
+    """A row with what these cells say, as they were before they were made safe for spreadsheets."""
     if not _SCHEMA(schema):
-        return "schema", f"{short(schema)} is not a number of ours"
+        raise _WrongError("schema", f"{short(schema)} is not a number of ours")
     if status not in _STATUSES:
-        return "status", f"{short(status)} is none of {', '.join(_STATUSES)}"
+        raise _WrongError("status", f"{short(status)} is none of {', '.join(_STATUSES)}")
     if better not in ("lower", "higher", ""):
-        return "better", f"{short(better)} is neither lower nor higher nor empty"
+        raise _WrongError("better", f"{short(better)} is neither lower nor higher nor empty")
     wanted = _unit(metric)
     if wanted is not None and unit != wanted:
-        return "unit", f"{short(unit)}, where {short(metric)} is in {wanted!r}: SI base units only"
-    return None
+        raise _WrongError("unit", f"{short(unit)}, where {short(metric)} is in {wanted!r}: SI base units only")
+    metric, reason = restore(metric), restore(reason)
+    return Row("", metric, unit, better, status, reason, version=version)  # type: ignore[arg-type]  # checked above
 
 
 def _unit(metric: str) -> str | None:
@@ -172,17 +168,15 @@ def _unit(metric: str) -> str | None:
 def _value(table: Table, line: int, cell: str, unit: str) -> float | str | None:
     if unit == "sha256":  # 12e345678 is a hash, not a number
         return restore(cell) or None
-    try:
-        return table.number(line, "value", cell)
-    except BenchError:
-        if unit in metrics.TEXT_UNITS:
-            return restore(cell)
-        raise
+    found = numbers(cell)
+    if len(found) == 1:
+        return found[0]
+    return restore(cell) if cell and unit in metrics.TEXT_UNITS else table.number(line, "value", cell)
 
 
 def _numbers(table: Table, line: int, column: str, cell: str) -> tuple[float, ...]:
-    found = numbers(cell) if cell else ()
-    if cell and not found:
+    found = numbers(cell)
+    if not found:
         table.refuse(line, column, f"{short(cell)} is not a list of numbers separated by ';', each {A_NUMBER}")
     return found
 

@@ -7,6 +7,7 @@ import dataclasses
 import io
 import json
 from collections.abc import Collection
+from functools import partial
 from typing import Any
 
 from bench.analysis.change import Change, Comparison, Pair
@@ -21,7 +22,7 @@ SCHEMA = 1
 
 _LONGEST_CELL = 20_000
 # The values of processes stand in the reports themselves.
-_FIELDS = tuple(f.name for f in dataclasses.fields(Change) if f.name not in ("base_values", "new_values"))
+_FIELDS = tuple(name for name in Change._fields if name not in ("base_values", "new_values"))
 
 
 def as_json(comparison: Comparison, fail_on: Collection[str]) -> str:
@@ -37,17 +38,19 @@ def as_json(comparison: Comparison, fail_on: Collection[str]) -> str:
         "pairs": [_pair(pair) for pair in comparison.pairs],
         "steps": [_pair(pair) for pair in comparison.steps],
     }
-    # Each change becomes plain data when its turn comes: a hundred reports make hundreds of thousands.
-    return json.dumps(data, default=_plain, allow_nan=False) + "\n"
+    return json.dumps(data, default=lambda later: later(), allow_nan=False) + "\n"
 
 
 def _pair(pair: Pair) -> dict[str, Any]:
-    return {"counts": dict(tally(pair.changes)), **_plain(pair)}
+    data = {field.name: getattr(pair, field.name) for field in dataclasses.fields(pair)}
+    differences = [dataclasses.asdict(difference) for difference in pair.differences]
+    # Each change becomes plain data when its turn comes: a hundred reports make hundreds of thousands.
+    changes = [partial(_plain, change) for change in pair.changes]
+    return {"counts": dict(tally(pair.changes)), **data, "differences": differences, "changes": changes}
 
 
-def _plain(value: Any) -> dict[str, Any]:
-    names = _FIELDS if isinstance(value, Change) else [field.name for field in dataclasses.fields(value)]
-    return {name: getattr(value, name) for name in names}
+def _plain(change: Change) -> dict[str, Any]:
+    return {name: getattr(change, name) for name in _FIELDS}
 
 
 def as_csv(comparison: Comparison, fail_on: Collection[str]) -> str:  # noqa: ARG001  every format is called alike

@@ -155,8 +155,10 @@ def matrix(comparison: Comparison) -> dict[tuple[str, str], list[Cell]]:
 
     What became of a whole case stands in the rows of all its metrics.
     """
-    found = [_by_key(pair) for pair in comparison.pairs]
-    steps = [_by_key(step) for step in comparison.steps]
+    dull = STATES.index("same")
+    changed = {c.case for pair in comparison.pairs for c in pair.changes if STATES.index(c.state) < dull}
+    found = [_by_key(pair, changed) for pair in comparison.pairs]
+    steps = [_by_key(step, changed) for step in comparison.steps]
     keys = {key for changes in found for key in changes}
     with_metrics = {case for case, metric in keys if metric}
     rows = {
@@ -168,9 +170,8 @@ def matrix(comparison: Comparison) -> dict[tuple[str, str], list[Cell]]:
         if metric or case not in with_metrics
     }
     worst = {key: min(STATES.index(c.state) for c, _ in row if c is not None) for key, row in rows.items()}
-    dull = STATES.index("same")
     return {key: rows[key] for key in sorted(rows, key=lambda key: (worst[key], key)) if worst[key] < dull}
 
 
-def _by_key(pair: Pair) -> dict[tuple[str, str], Change]:
-    return {(change.case, change.metric): change for change in pair.changes}
+def _by_key(pair: Pair, cases: Collection[str]) -> dict[tuple[str, str], Change]:
+    return {(change.case, change.metric): change for change in pair.changes if change.case in cases}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -134,7 +133,7 @@ def test_a_machine_that_moved_raises_no_alarm_whatever_a_case_makes_of_it() -> N
         for _ in range(100):
             left = pace * (rng.uniform(0, 2.5, 8) - 1)
             moved = [
-                replace(t, adjusted=True, pace=pace if known else 0.0, beyond=BEYOND_METRONOMES)
+                t._replace(adjusted=True, pace=pace if known else 0.0, beyond=BEYOND_METRONOMES)
                 for t in trials(rng, left, processes=20, spread=0.02)
             ]
             found += bool({"worse", "better"} & set(states(moved, Rule())))

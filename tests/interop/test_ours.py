@@ -13,6 +13,7 @@ from compared import CASE, HEADER, bits, cells, csv_text, exact, row, write
 from bench.analysis.compare import compare
 from bench.errors import BenchError
 from bench.interop.reading import read
+from bench.report.table import LONGEST_LINE_BYTES
 
 
 def refusal(path: Path) -> str:
@@ -34,6 +35,53 @@ def test_a_report_csv_is_read_with_its_rows_and_facts(tmp_path: Path) -> None:
     assert report.rows[CASE]["memory/peak/forward"].value == 1024.0
     assert report.rows[CASE]["bits/output"].value == "12e345678"
     assert report.facts == {"torch": ("2.10",), "cpu": ("Test CPU",), "python": ("3.11.2",), "metronome": ("m1",)}
+
+
+def test_what_follows_a_text_among_the_values_is_read(tmp_path: Path) -> None:
+    said = exact("identical", "output/forward", unit="")
+    report = read(write(tmp_path / "report.csv", said, TIME, exact(1024.0)))
+    assert report.rows[CASE]["output/forward"].value == "identical"
+    assert list(report.rows[CASE]) == ["output/forward", "time/forward", "memory/peak/forward"]
+
+
+def long_report(path: Path) -> Path:
+    """More than the reader takes at once."""
+    cases = (CASE.replace("n=4", f"n={n}") for n in range(5_000))
+    path.write_text(csv_text(cells(TIME, case=each, facts="x" * 1_000) for each in cases), encoding="utf-8")
+    assert path.stat().st_size > LONGEST_LINE_BYTES
+    return path
+
+
+def test_a_long_report_is_read_to_its_end(tmp_path: Path) -> None:
+    report = read(long_report(tmp_path / "report.csv"))
+    assert len(report.rows) == 5_000
+    assert [rows["time/forward"].line for rows in report.rows.values()] == list(range(2, 5_002))
+    assert {rows["time/forward"].process_values for rows in report.rows.values()} == {TIME.process_values}
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (b"\0", r"line 4900, column \d+: a NUL byte"),
+        (b"\xff", r"line 4900, column \d+: not UTF-8"),
+        (b",", r"line 4900, column metronome: \d+ cells, where the header has"),
+    ],
+)
+def test_trouble_far_into_a_long_report_is_told_with_its_line(tmp_path: Path, broken: bytes, said: str) -> None:
+    path = long_report(tmp_path / "report.csv")
+    lines = path.read_bytes().split(b"\n")
+    lines[4899] = lines[4899].replace(b"xxx", broken, 1)
+    path.write_bytes(b"\n".join(lines))
+    assert re.search(said, refusal(path))
+
+
+def test_what_stands_before_trouble_is_told_first(tmp_path: Path) -> None:
+    path = long_report(tmp_path / "report.csv")
+    lines = path.read_bytes().split(b"\n")
+    lines[10] = lines[10].replace(b",ok,", b",fine,")
+    lines[20] = lines[20].replace(b"xxx", b"\0")
+    path.write_bytes(b"\n".join(lines))
+    assert "line 11, column status" in refusal(path)
 
 
 def test_unknown_columns_another_order_and_another_schema_number_are_read(tmp_path: Path) -> None:
