@@ -80,10 +80,13 @@ def _show_numbers(section: Section, columns: Sequence[Column], console: Console)
         console.print(table)
 
 
-def _fitted(widths: list[int], room: int) -> list[int]:
-    """Column widths with their gaps brought down to ``room``, the widest first, so that few words are broken."""
-    while sum(widths) + _GAP * (len(widths) - 1) > max(room, (_GAP + 4) * len(widths)):
-        widths[widths.index(max(widths))] -= 1
+def _fitted(widths: list[int], room: int, least: Sequence[int] = ()) -> list[int]:
+    """Column widths with their gaps brought down to ``room``, the widest first and none below ``least`` while others
+    are above it, so that few words are broken."""
+    room -= _GAP * (len(widths) - 1)
+    for floors in (least, [4] * len(widths)):
+        while sum(widths) > room and (wider := [i for i, floor in enumerate(floors) if widths[i] > floor]):
+            widths[max(wider, key=widths.__getitem__)] -= 1
     return widths
 
 
@@ -110,9 +113,10 @@ def _number_rows(section: Section, row: Row, columns: Sequence[Column]) -> list[
 
 def _show_part(part: Part, console: Console) -> None:
     line(console, escape(part.title), "bold")
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for title in part.header:
-        table.add_column(title, overflow="fold", no_wrap=title == part.header[0])
+    columns = list(zip(part.header, *part.rows, strict=True))
+    widths = [max(map(cell_len, column)) for column in columns]
+    words = [max(cell_len(word) for cell in column for word in cell.split()) for column in columns[1:]]
+    table = _table(part.header, _fitted(widths, console.width, [widths[0], *words]), 0)
     for row in part.rows:
         table.add_row(*(Text(escape(cell)) for cell in row))
     console.print(table)

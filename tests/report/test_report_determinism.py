@@ -66,6 +66,16 @@ def test_the_price_is_a_row_for_each_cell() -> None:
     assert on[5].startswith("+50")
 
 
+def test_no_word_of_a_price_is_broken_in_a_terminal() -> None:
+    text = io.StringIO()
+    show(summary(*turned()), Console(file=text, width=80))
+    lines = text.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    words = {word for line in lines for word in line.split()}
+    part = parts(summary(*turned()))[-1]
+    assert {word for cells in (part.header, *part.rows) for cell in cells for word in cell.split()} <= words
+
+
 def test_what_raises_is_said_once_and_without_advice() -> None:
     remarks = parts(summary(*turned()))[-1].remarks
     assert remarks[-1] == (
