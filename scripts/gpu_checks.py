@@ -1,4 +1,4 @@
-"""The checks of METHOD section 6: each says what it predicts, what it measured, and whether they agree.
+"""The checks of docs/gpu.md: each says what it predicts, what it measured, and whether they agree.
 
 What a check needs is a Rig; ``gpu_method.py`` builds one of a real GPU, the tests a scripted one.
 """

@@ -1,4 +1,4 @@
-"""Is what METHOD says of CUDA true on this GPU?  Prints what was predicted, what was measured, and the verdict.
+"""Is what docs/gpu.md says true on this GPU?  Prints what was predicted, what was measured, and the verdict.
 
     PYTHONPATH=. python scripts/gpu_method.py [--json FILE]           the checks, about two minutes
     PYTHONPATH=. python scripts/gpu_method.py --spread REPORT REPORT  between-process and between-run spread of cases

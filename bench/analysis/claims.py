@@ -1,7 +1,7 @@
 """What became of each claim: confirmed, refuted, undecided or not applicable, with one sentence of evidence.
 
-METHOD.md section 4.  An interval of 95 % must lie wholly on one side of the margin, so a claim whose truth sits exactly
-on the margin is settled wrongly in at most 2.5 % of runs on either side.
+docs/method.md, verdicts on claims.  An interval of 95 % must lie wholly on one side of the margin, so a claim whose
+truth sits exactly on the margin is settled wrongly in at most 2.5 % of runs on either side.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Did anything change between two reports, or many?  METHOD.md section 5."""
+"""Did anything change between two reports, or many?  docs/method.md, two runs that were not interleaved."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What each fact of an environment means to a comparison: defines the machine, is under test, or is context.
 
-METHOD.md section 5: machine facts must agree; what is under test may differ and is printed on top as "what changed";
+Machine facts must agree; what is under test may differ and is printed on top as "what changed";
 any other difference makes two reports incomparable until it is allowed.  A note is printed and never decides.
 """
 

@@ -1,7 +1,7 @@
 """From samples to one estimate per case and metric: process values, their mean, Student's t over processes.
 
-METHOD.md section 4.  The process is the unit: rounds of one process share its luck (memory layout, core, clock), so an
-interval over pooled rounds would be many times too narrow.
+docs/method.md, from samples to an interval.  The process is the unit: rounds of one process share its luck (memory
+layout, core, clock), so an interval over pooled rounds would be many times too narrow.
 """
 
 from __future__ import annotations

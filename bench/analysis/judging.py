@@ -16,8 +16,8 @@ from bench.analysis.trials import CONSTANT, Trial
 from bench.analysis.welch import effects, false_discovery_adjusted, moments, more_processes
 from bench.metrics import Better
 
-FLOOR = 0.02  # METHOD section 5.2: the smallest change anybody is told of
-FDR = 0.01  # METHOD section 5.3: q of Benjamini and Hochberg over all cases and metrics
+FLOOR = 0.02  # the smallest change anybody is told of
+FDR = 0.01  # q of Benjamini and Hochberg over all cases and metrics
 
 # Where the machine was hardly ever calm, adjusted times of the same code differed by up to 12 %.
 RESTLESS = math.log(1.2)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 # A convolution by Winograd's F(4x4, 3x3) multiplies four times less than it is counted to (Lavin and Gray,
 # arXiv:1509.09308, section 4.3): what `saving` is for.
 WINOGRAD_SAVING = 4.0
-# Data that one call moves is beyond the caches when it is more than twice the L2 (CLAIMS.md section 11).
+# Data that one call moves is beyond the caches when it is more than twice the L2.
 BEYOND_CACHE = 2.0
 
 

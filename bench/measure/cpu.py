@@ -22,7 +22,7 @@ try:
 except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
-# A minor fault with zeroing cost 1.6 us here (752 faults made a 2.7 ms conv 1.2 ms slower, METHOD.md section 2);
+# A minor fault with zeroing cost 1.6 us here (752 faults made a 2.7 ms conv 1.2 ms slower);
 # events that explain less than 1 % of a sample leave it valid.
 FAULT_SECONDS, MATERIAL = 1.6e-6, 0.01
 _HASHED, _COPIED = (bytes(range(256)) * (size // 256) for size in (HASHED_BYTES, COPIED_BYTES))

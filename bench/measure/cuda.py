@@ -17,7 +17,7 @@ from bench.model import Flag
 # CUDA queues about a thousand launches, then the host waits for the GPU (`scripts/gpu_method.py` measures it).  At
 # some 5 us a launch this much enqueuing stays well below.
 LONGEST_BATCH_SECONDS = 2e-3
-# CLAIMS.md section 11: what counts as throttled.
+# What counts as throttled.
 SLOWED_CLOCK, THROTTLED_SHARE = 0.9, 0.05
 _TENANTS_EVERY_SECONDS = 1.0  # NVML samples the use by process about six times a second
 

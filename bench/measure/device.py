@@ -30,7 +30,7 @@ class Device(Protocol):
     """What ``torch.device`` takes: ``cpu``, ``cuda:0``."""
 
     def sample(self, block: Block, loops: int) -> Sample:
-        """Time ``loops`` calls as METHOD's headline says (CPU: wall; CUDA: device time with cold L2) and flag it."""
+        """Time ``loops`` calls as headline times are (CPU: wall; CUDA: device time with cold L2) and flag it."""
 
     def once(self, block: Block) -> float:
         """Wall seconds of one call, synchronised: first calls, warming up, choosing loops."""

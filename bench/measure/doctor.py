@@ -26,7 +26,7 @@ OLDEST_TORCH = (2, 4)
 _GIB, _MIB = 2**30, 2**20
 # A report of the standard tier takes some 10 MB; a suite's folder of them should not fill a disk.
 _LITTLE_DISK_BYTES, _NO_DISK_BYTES = _GIB, 100 * _MIB
-# METHOD.md section 2: run-to-run spread of one case was 15-30 % on a shared machine.
+# The spread of one case from run to run was 15-30 % on a shared machine.
 _SPREAD, _STOLEN_SHARE, _LOAD_PER_CORE = 0.05, 0.005, 0.25
 _PROBE_SECONDS, _WINDOWS = 0.6, 20
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# Backlog over the host's enqueue time (METHOD.md section 6), and how often it grows until the proof holds.
+# Backlog over the host's enqueue time (docs/gpu.md), and how often it grows until the proof holds.
 MARGIN = 1.5
 GROWTHS = (1.0, 4.0, 16.0)
 # No hold is longer: calls that wait for the GPU (`.item()`, a copy to the host) can never be held.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bench.measure.device import Block, Device
 
-# Long against timer resolution (~50 ns) and scheduling hiccups, short against machine drift; METHOD.md section 3.
+# Long against timer resolution (~50 ns) and scheduling hiccups, short against machine drift.
 SAMPLE_SECONDS = 0.002
 # A variant a thousand times slower than the fastest would make samples of seconds.
 LONGEST_SAMPLE_SECONDS = 0.05

@@ -21,8 +21,8 @@ from bench.measure.nvml import RUNNER
 from bench.measure.server import FORK, READY, WAIT
 from bench.model import Status
 
-# glibc moves blocks between mmap and heap by size and history, and each move costs page faults: METHOD.md section 2
-# saw the between-process sd of one convolution fall from 26 % to 0.8 % with these.
+# glibc moves blocks between mmap and heap by size and history, and each move costs page faults: the standard deviation
+# of one convolution between processes fell from 26 % to 0.8 % with these.
 STEADY = {
     "MALLOC_MMAP_THRESHOLD_": "2000000000",
     "MALLOC_TRIM_THRESHOLD_": "2000000000",

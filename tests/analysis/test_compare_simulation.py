@@ -119,7 +119,7 @@ def test_power_grows_with_the_change_with_processes_and_with_quiet(capsys: pytes
         assert shares == sorted(shares)
     for spread in (0.01, 0.03, 0.05):
         assert table[spread, 12] <= table[spread, 40]
-    # METHOD, the bar: +5 % in at least 80 %, with 40 short processes; the spread of adjusted times is 2-5 %.
+    # The aim of docs/method.md: +5 % in at least 80 %, with 40 short processes; the spread of adjusted times is 2-5 %.
     assert table[0.03, 40][1] >= 0.8
 
 

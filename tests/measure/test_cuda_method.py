@@ -1,4 +1,4 @@
-"""Every check of the method passes on a GPU that does as METHOD says, and fails on one with the planted defect."""
+"""Every check of the method passes on a GPU that does as docs/gpu.md says, and fails on one with the planted defect."""
 
 from __future__ import annotations
 

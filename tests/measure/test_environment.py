@@ -11,7 +11,7 @@ from scripted_nvml import ScriptedNvml
 
 from bench.measure import environment, gpu, host, nvml
 
-# The columns of report.csv that describe the environment (DESIGN.md).
+# The columns of report.csv that describe the environment.
 COLUMNS = {"torch", "cuda", "cudnn", "driver", "gpu", "gpu_uuid", "cpu", "host", "python"}
 
 

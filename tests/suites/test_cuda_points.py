@@ -1,6 +1,6 @@
 """Sizes meant for a GPU, computed on the meta device: beyond the cache, beyond a launch, within the memory asked for.
 
-The measure is an H100 with 80 GB (CLAIMS.md, section 11).
+The measure is an H100 with 80 GB.
 """
 
 from __future__ import annotations
