@@ -101,7 +101,7 @@ def _bits(before: Rows, after: Rows) -> str:
 
 
 def _is_bits(metric: str) -> bool:
-    return metric.startswith(BITS) and metric.split("/", maxsplit=1)[0] == BITS
+    return metric == BITS or metric.startswith(f"{BITS}/")
 
 
 def _one(metric: str, before: Rows, after: Rows) -> Iterator[Change]:

@@ -128,10 +128,10 @@ def _row(table: Table, line: int, cells: Sequence[str]) -> Row:
         status=common.status,
         reason=common.reason,
         value=_value(table, line, value, unit),
-        low=table.number(line, "low", low) if low else None,
-        high=table.number(line, "high", high) if high else None,
-        process_values=_numbers(table, line, "process_values", process_values) if process_values else (),
-        process_variances=_numbers(table, line, VARIANCES, variances) if variances else (),
+        low=table.number(line, "low", low),
+        high=table.number(line, "high", high),
+        process_values=_numbers(table, line, "process_values", process_values),
+        process_variances=_numbers(table, line, VARIANCES, variances),
         version=common.version,
         line=line,
     )
@@ -175,8 +175,8 @@ def _value(table: Table, line: int, cell: str, unit: str) -> float | str | None:
 
 
 def _numbers(table: Table, line: int, column: str, cell: str) -> tuple[float, ...]:
-    found = numbers(cell)
-    if not found:
+    found = numbers(cell) if cell else ()
+    if cell and not found:
         table.refuse(line, column, f"{short(cell)} is not a list of numbers separated by ';', each {A_NUMBER}")
     return found
 

@@ -81,8 +81,10 @@ def _show_numbers(section: Section, columns: Sequence[Column], console: Console)
 
 
 def _fitted(widths: list[int], room: int, least: Sequence[int] = ()) -> list[int]:
-    """Column widths with their gaps brought down to ``room``, the widest first and none below ``least`` while others
-    are above it, so that few words are broken."""
+    """Column widths with their gaps brought down to ``room``, the widest first, so that few words are broken.
+
+    None goes below ``least`` while another is above it.
+    """
     room -= _GAP * (len(widths) - 1)
     for floors in (least, [4] * len(widths)):
         while sum(widths) > room and (wider := [i for i, floor in enumerate(floors) if widths[i] > floor]):
@@ -113,12 +115,13 @@ def _number_rows(section: Section, row: Row, columns: Sequence[Column]) -> list[
 
 def _show_part(part: Part, console: Console) -> None:
     line(console, escape(part.title), "bold")
-    columns = list(zip(part.header, *part.rows, strict=True))
+    rows = [tuple(map(escape, row)) for row in part.rows]
+    columns = list(zip(part.header, *rows, strict=True))
     widths = [max(map(cell_len, column)) for column in columns]
     words = [max(cell_len(word) for cell in column for word in cell.split()) for column in columns[1:]]
     table = _table(part.header, _fitted(widths, console.width, [widths[0], *words]), 0)
-    for row in part.rows:
-        table.add_row(*(Text(escape(cell)) for cell in row))
+    for row in rows:
+        table.add_row(*map(Text, row))
     console.print(table)
     for remark in part.remarks:
         line(console, escape(remark), "dim", bullet=" * ")
