@@ -30,5 +30,7 @@ def amount(value: float, unit: str) -> str:
     """``1.5 MiB``, ``118 MFLOP``; less than a thousand in full."""
     for size, name in BYTES if unit == "B" else COUNTS:
         if abs(value) >= size:
-            return f"{value / size:.3g} {name}{'' if unit == 'B' else unit}"
+            number = value / size
+            digits = ".3g" if abs(number) < 999.5 else ".0f"  # 1,020 KiB are not yet a MiB
+            return f"{number:{digits}} {name}{'' if unit == 'B' else unit}"
     return f"{value:.15g} {unit}".rstrip()

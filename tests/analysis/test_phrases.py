@@ -35,6 +35,8 @@ def test_a_ratio_is_a_change_in_percent_or_from_a_doubling_on_a_factor(numbers: 
         (64, "B", "64 B"),
         (0, "B", "0 B"),
         (118e6, "FLOP", "118 MFLOP"),
+        (1020 * 2**10, "B", "1020 KiB"),
+        (999.7e6, "FLOP", "1000 MFLOP"),
         (118, "MAC", "118 MAC"),
         (3, "", "3"),
     ],
