@@ -396,12 +396,17 @@ def test_suites_import_what_lies_in_the_users_folder_and_nothing_of_ours(
         worker.close()
 
 
-@pytest.mark.parametrize("more", [{}, {"A": ""}, {"A": "x" * 40_000}, {"A": "b", "LONGER": "ü" * 77}])
+@pytest.mark.parametrize(
+    "more",
+    [{}, {"A": ""}, {"A": "x" * 40_000}, {"A": "b", "LONGER": "ü" * 77}, {f"A{n}": "" for n in range(300)}],
+    ids=("nothing", "empty", "long", "two", "many"),
+)
 @pytest.mark.parametrize("python", ["/usr/bin/python", "/opt/an/environment/of/a/long/name/bin/python3"])
-def test_environment_and_command_end_where_all_others_end(python: str, more: dict[str, str]) -> None:
+def test_environment_has_as_many_variables_and_bytes_as_all_others(python: str, more: dict[str, str]) -> None:
     command = [python, "server.py", "fork"]
     made = workers.of_one_size(command, {"PATH": "/bin", **more})
     texts = [f"{name}={value}" for name, value in made.items()] + [*command, python]
-    assert len(made) % 2 == 0
+    assert len(made) % 256 == 0
     assert (8 * len(made) + sum(len(text.encode()) + 1 for text in texts)) % (1 << 15) == 0
     assert {"PATH": "/bin", **more}.items() <= made.items()
+    assert all(len(made[name]) > 1 for name in made.keys() - {"PATH", "BENCH_PADDING", *more})  # nothing Python shares
