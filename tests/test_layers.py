@@ -39,7 +39,7 @@ ONLY_MEASURE = {"torch", "thop", "pynvml"}
 MAY_PRINT = {"cli", "__main__", "report/terminal"}
 MAY_EXIT = {"cli", "__main__"}
 
-LONGEST_FILE, LONGEST_FUNCTION, LARGEST_PACKAGE = 350, 40, 17_850
+LONGEST_FILE, LONGEST_FUNCTION, LARGEST_PACKAGE = 350, 40, 17_925
 
 
 def module_name(file: Path) -> str:

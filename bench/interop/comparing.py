@@ -21,7 +21,7 @@ from bench.analysis.rates import Calibration
 from bench.analysis.reported import Report
 from bench.errors import BenchError
 from bench.interop import calibrations
-from bench.interop.reading import read
+from bench.interop.reading import read_all
 
 _UNCALIBRATED = (
     "no calibration of this machine beside the reports or in reports/local: that it differs from run to run by less "
@@ -47,7 +47,7 @@ def compare_paths(
     """
     accepts = accept.parse(_text(accepted), file=str(accepted)) if os.path.lexists(accepted) else ()
     with _no_garbage_collector():
-        reports = [read(path) for path in paths]
+        reports = read_all(paths)
         known = _calibrated(paths, reports[-1], calibration, allow) if reports else None
         floors = Rule().floors if known is None else partial(rates.floor, known[1])
         comparison = compare(reports, rule=Rule(floor=floor, floors=floors), allow=allow)
