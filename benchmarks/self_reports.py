@@ -34,7 +34,7 @@ summary = summarise(read_manifest(folder), read_environments(folder), read_recor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
-    """What a command took.  ``bytes``: the most memory that it held."""
+    """What a command took.  ``bytes``: the most memory that one of its processes held."""
 
     seconds: float
     bytes: float

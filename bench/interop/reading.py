@@ -33,7 +33,8 @@ def read_all(paths: Sequence[str | Path]) -> list[Report]:
     Raises BenchError of the first that cannot be read.
     """
     shares = 1
-    alone = threading.active_count() == 1  # what other threads held, a fork would hold for ever: not in a notebook
+    # What other threads held, a fork would hold for ever: not in a notebook; nor in a pool, whose the cores are.
+    alone = threading.active_count() == 1 and multiprocessing.parent_process() is None
     if sys.platform == "linux" and alone and sum(map(_size, paths)) >= _LARGE_BYTES:
         shares = min(len(paths), len(os.sched_getaffinity(0)))
     mine, *theirs = (paths[share::shares] for share in range(shares))
@@ -49,8 +50,8 @@ def read_all(paths: Sequence[str | Path]) -> list[Report]:
 def _reader(paths: Sequence[str | Path]) -> Connection:
     """What a process of its own reads."""
     ends = receive, send = multiprocessing.Pipe(duplex=False)
-    with warnings.catch_warnings():  # Python's, of NumPy's threads: nothing here waits for them
-        warnings.simplefilter("ignore", DeprecationWarning)
+    with warnings.catch_warnings(), suppress(OSError):  # where no process can be made, nothing is sent
+        warnings.simplefilter("ignore", DeprecationWarning)  # of NumPy's threads: nothing here waits for them
         multiprocessing.get_context("fork").Process(target=_send, args=(*ends, paths), daemon=True).start()
     send.close()
     return receive
@@ -65,7 +66,7 @@ def _send(receive: Connection, send: Connection, paths: Sequence[str | Path]) ->
 def _received(reader: Connection, paths: Sequence[str | Path]) -> list[Report | BenchError]:
     try:
         found: list[Report | BenchError] = reader.recv()
-    except (EOFError, OSError):  # it was killed, before it could tell or while it did
+    except (EOFError, OSError):  # it was not made, or killed before it could tell or while it did
         found = list(map(_tried, paths))
     return found
 

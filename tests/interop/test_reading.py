@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sys
 import threading
@@ -80,8 +81,21 @@ def test_what_a_killed_process_was_to_read_is_read_here(
 
 
 @pytest.mark.usefixtures("three_cores")
-def test_beside_other_threads_everything_is_read_here(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threading, "active_count", lambda: 2)
+def test_what_no_process_can_be_made_for_is_read_here(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused() -> int:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", refused)
+    assert reading.read_all(files) == [reading.read(file) for file in files]
+
+
+@pytest.mark.usefixtures("three_cores")
+@pytest.mark.parametrize("where", [(threading, "active_count", 2), (multiprocessing, "parent_process", "a pool's")])
+def test_in_threads_and_pools_everything_is_read_here(
+    where: tuple[object, str, object], files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of, name, told = where
+    monkeypatch.setattr(of, name, lambda: told)
     monkeypatch.setattr(reading, "_reader", nobody)
     assert len(reading.read_all(files)) == 7
 
