@@ -33,7 +33,7 @@ def read_all(paths: Sequence[str | Path]) -> list[Report]:
     Raises BenchError of the first that cannot be read.
     """
     shares = 1
-    # What other threads held, a fork would hold for ever: not in a notebook; nor in a pool, whose the cores are.
+    # What other threads held, a fork would hold for ever: not in a notebook; nor in a pool, that has the cores.
     alone = threading.active_count() == 1 and multiprocessing.parent_process() is None
     if sys.platform == "linux" and alone and sum(map(_size, paths)) >= _LARGE_BYTES:
         shares = min(len(paths), len(os.sched_getaffinity(0)))
